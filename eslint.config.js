@@ -170,6 +170,11 @@ export default tseslint.config(
     },
   },
   {
+    files: ['test/unit/**/*.ts'],
+    plugins: { house },
+    rules: { 'house/plain-words': ['error', { titles: true }] },
+  },
+  {
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: {
       globals: Object.fromEntries(

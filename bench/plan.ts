@@ -52,7 +52,7 @@ export const WHOLE: Plan = {
   agent: { rounds: 3, starts: [1, 90, 1_000], mlserverStarts: [90], sizes: SIZES },
   dataPath: { rounds: 5, ms: 3_000 },
   onDemand: {
-    ...{ rounds: 5, ms: 3_000, models: 10_000, room: 1_000, cold: 1_000 },
+    ...{ rounds: 9, ms: 3_000, models: 10_000, room: 1_000, cold: 1_000 },
     back: { models: 1_000, room: 200, rounds: 1 },
   },
   footprint: { rounds: 3, afterWork: true },

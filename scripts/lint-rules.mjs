@@ -78,11 +78,17 @@ function steps(start, before) {
 /** CONTRIBUTING.md says what to write instead. */
 const DIALECT = /\b(?:anew|whoever|nobody|somebody|anybody|told|untold|stands in)\b/i;
 
-/** Comments and texts use plain words. */
+/** Comments and texts use plain words. With `titles`, of the texts only the titles of tests: others may be fixtures. */
 export function plainWords() {
   return {
-    meta: { type: 'suggestion', messages: { dialect: 'write "{{word}}" in plain words (CONTRIBUTING.md)' } },
+    meta: {
+      type: 'suggestion',
+      schema: [{ type: 'object', properties: { titles: { type: 'boolean' } }, additionalProperties: false }],
+      defaultOptions: [{ titles: false }],
+      messages: { dialect: 'write "{{word}}" in plain words (CONTRIBUTING.md)' },
+    },
     create: (context) => {
+      const [{ titles }] = context.options;
       const check = (node, text) => {
         const [word] = DIALECT.exec(text) ?? [];
         if (word !== undefined) context.report({ node, messageId: 'dialect', data: { word } });
@@ -92,14 +98,34 @@ export function plainWords() {
           for (const comment of context.sourceCode.getAllComments()) check(comment, comment.value);
         },
         Literal(node) {
-          if (typeof node.value === 'string') check(node, node.value);
+          if (typeof node.value === 'string' && (!titles || isTitle(node))) check(node, node.value);
         },
         TemplateElement(node) {
-          check(node, node.value.raw);
+          if (!titles || isTitle(node.parent)) check(node, node.value.raw);
         },
       };
     },
   };
+}
+
+/** The first argument of `describe` and `it`, and what their tables call a case: its first text, `name`, `what` or `title`. */
+function isTitle(node) {
+  const { parent } = node;
+  if (parent.type === 'CallExpression') return parent.arguments[0] === node && isOfTests(parent.callee);
+  if (parent.type === 'Property')
+    return parent.value === node && /^(?:name|what|title)$/.test(parent.key.name);
+  return (
+    parent.type === 'ArrayExpression' &&
+    parent.elements[0] === node &&
+    parent.parent.type === 'ArrayExpression'
+  );
+}
+
+/** `it`, `it.each(…)` and the like. */
+function isOfTests(callee) {
+  if (callee.type === 'Identifier') return ['describe', 'it', 'test'].includes(callee.name);
+  const inner = callee.object ?? callee.callee ?? callee.tag;
+  return inner !== undefined && isOfTests(inner);
 }
 
 /** Where imports of what src exports may be. */

@@ -90,11 +90,11 @@ export function respond(uid: string, decision: AdmissionDecision): AdmissionRevi
   return {
     apiVersion: ADMISSION_API_VERSION,
     kind: ADMISSION_KIND,
-    response: { uid, ...verdict(decision), ...notes(decision) },
+    response: { uid, ...responseOf(decision), ...notes(decision) },
   };
 }
 
-function verdict(decision: AdmissionDecision): Omit<AdmissionResponse, 'uid'> {
+function responseOf(decision: AdmissionDecision): Omit<AdmissionResponse, 'uid'> {
   switch (decision.kind) {
     case 'allowed':
       return { allowed: true };

@@ -113,7 +113,7 @@ export function isSameReplica(a: WatchedPod, b: WatchedPod): boolean {
   return isDeepStrictEqual(replicaOf(a), replicaOf(b));
 }
 
-function replicaOf({ modelConfigVersion: _told, metadata, ...rest }: WatchedPod): object {
+function replicaOf({ modelConfigVersion: _seen, metadata, ...rest }: WatchedPod): object {
   const { resourceVersion: _version, ...identity } = metadata;
   return { ...rest, ...identity };
 }

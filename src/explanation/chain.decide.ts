@@ -2,7 +2,7 @@ import type { LinkId } from './links.decide.ts';
 import { LINKS } from './links.decide.ts';
 
 /** The result of one check; `unknown`: it could not be made. */
-export interface Verdict {
+export interface StepResult {
   readonly outcome: 'ok' | 'broken' | 'unknown';
   /** One sentence for the user. */
   readonly message: string;
@@ -12,7 +12,7 @@ export interface Verdict {
 
 export interface Link {
   readonly id: LinkId;
-  readonly outcome: Verdict['outcome'] | 'not reached';
+  readonly outcome: StepResult['outcome'] | 'not reached';
   readonly message: string;
   /** Present when the user can do something. */
   readonly advice?: string;
@@ -29,17 +29,17 @@ export interface Explanation {
 }
 
 /** One check, made if the chain holds so far. */
-export type Step = readonly [id: LinkId, check: () => Verdict];
+export type Step = readonly [id: LinkId, check: () => StepResult];
 
-export const ok = (message: string): Verdict => ({ outcome: 'ok', message });
-export const unknown = (message: string, advice?: string): Verdict => ({
+export const ok = (message: string): StepResult => ({ outcome: 'ok', message });
+export const unknown = (message: string, advice?: string): StepResult => ({
   ...{ outcome: 'unknown', message },
   ...(advice !== undefined && { advice }),
 });
 /** A question at the end of the message about a missing name; empty when no name is similar. */
 export const guess = (near: readonly string[]): string =>
   near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
-export const broken = (message: string, advice?: string): Verdict => ({
+export const broken = (message: string, advice?: string): StepResult => ({
   ...{ outcome: 'broken', message },
   ...(advice !== undefined && { advice }),
 });

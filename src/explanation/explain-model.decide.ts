@@ -10,7 +10,7 @@ import type { TrainedModel } from '../contract/trained-model.ts';
 import { valueOf } from '../lib/lookup.ts';
 import type { Lookup } from '../lib/lookup.ts';
 import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
-import type { Explanation, Step, Verdict } from './chain.decide.ts';
+import type { Explanation, Step, StepResult } from './chain.decide.ts';
 import type { ModelFacts } from './facts.decide.ts';
 import { checkLease, undefinedKind } from './installation-steps.decide.ts';
 import { loadingSteps, reportedStatusOf } from './loading-steps.decide.ts';
@@ -41,7 +41,7 @@ export function explainModel(facts: ModelFacts): Explanation {
 /** A placeholder in steps that are never reached without a model. */
 const PLACEHOLDER: TrainedModel = { metadata: { name: '' } };
 
-function missing({ name, namespace, near, defined }: ModelFacts): Verdict {
+function missing({ name, namespace, near, defined }: ModelFacts): StepResult {
   if (!defined) return undefinedKind('TrainedModel');
   return broken(`there is no TrainedModel ${name} in namespace ${namespace}${guess(near)}`);
 }
@@ -74,7 +74,7 @@ function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
 }
 
 /** A loaded model proves that its URI works, whatever the rules say. */
-function checkValid(model: TrainedModel, loaded: boolean): Verdict {
+function checkValid(model: TrainedModel, loaded: boolean): StepResult {
   const reading = readTrainedModel(model);
   if (reading.kind === 'unusable') return broken(reading.message);
   const faults = loaded ? [] : faultsOf({ model, previous: undefined, allowMemoryChanges: true });
@@ -84,7 +84,7 @@ function checkValid(model: TrainedModel, loaded: boolean): Verdict {
   );
 }
 
-function checkKept({ metadata }: TrainedModel): Verdict {
+function checkKept({ metadata }: TrainedModel): StepResult {
   const { deletionTimestamp, finalizers = [] } = metadata;
   if (deletionTimestamp === undefined) return ok('it is not being deleted');
   const held = finalizers.length === 0 ? '' : `; it waits for ${finalizers.join(', ')}`;
@@ -99,7 +99,7 @@ function waitingFor(
   return plan.waiting.find((waiting) => waiting.name === metadata.name && waiting.reason === reason)?.message;
 }
 
-function checkMemory(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
+function checkMemory(model: TrainedModel, plan: Lookup<ModelConfigPlan>): StepResult {
   if (plan.kind === 'unreadable') return unknown(UNREAD);
   const waiting = waitingFor(model, plan.value, 'MemoryResourceNotAvailable');
   if (waiting !== undefined) return broken(waiting);
@@ -111,7 +111,7 @@ function checkMemory(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdic
   );
 }
 
-function checkRoom(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
+function checkRoom(model: TrainedModel, plan: Lookup<ModelConfigPlan>): StepResult {
   if (plan.kind === 'unreadable') return unknown(UNREAD);
   const waiting = waitingFor(model, plan.value, 'ConfigMapFull');
   return waiting === undefined ? ok(`${MODELS_JSON} has room for it`) : broken(waiting);
@@ -126,7 +126,7 @@ function notWritten(model: TrainedModel): string | undefined {
 
 const UNREAD = 'InferenceService and TrainedModels could not both be read';
 
-function checkPlaced({ configMap }: ModelFacts, model: TrainedModel): Verdict {
+function checkPlaced({ configMap }: ModelFacts, model: TrainedModel): StepResult {
   if (configMap.kind === 'unreadable') return unknown(`the ConfigMap cannot be read: ${configMap.why}`);
   if (configMap.value === undefined)
     return broken(notWritten(model) ?? 'the ConfigMap is not there yet, though a manager leads');

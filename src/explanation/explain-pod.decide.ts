@@ -4,7 +4,7 @@ import { valueOf } from '../lib/lookup.ts';
 import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
 import { isPod } from '../contract/pod.ts';
 import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
-import type { Explanation, Step, Verdict } from './chain.decide.ts';
+import type { Explanation, Step, StepResult } from './chain.decide.ts';
 import type { PodFacts, RawPod } from './facts.decide.ts';
 import { checkNamespace, checkReached, checkRegistered, checkTrusted } from './installation-steps.decide.ts';
 import { injectionStateOf } from './pod-state.decide.ts';
@@ -14,7 +14,7 @@ import { checkFound, checkMultiModel, checkPodsReady, checkPodsRun } from './pre
 export function explainPod(facts: PodFacts): Explanation {
   const { namespace, name, pod, near } = facts;
   const subject = { kind: 'Pod', namespace, name } as const;
-  const exists = (): Verdict =>
+  const exists = (): StepResult =>
     pod === undefined
       ? broken(`there is no pod ${name} in namespace ${namespace}${guess(near)}`)
       : ok('the pod is there');
@@ -56,12 +56,12 @@ function bareSteps(facts: PodFacts, pod: RawPod): Step[] {
   ];
 }
 
-function unless(candidacy: PodCheck | undefined, reason: string, fine: string): Verdict {
+function unless(candidacy: PodCheck | undefined, reason: string, fine: string): StepResult {
   if (candidacy === undefined) return broken('the pod cannot be read');
   return candidacy.kind === 'skip' && candidacy.reason === reason ? broken(candidacy.message) : ok(fine);
 }
 
-function checkInjectable(pod: RawPod, { inferenceService }: PodFacts): Verdict {
+function checkInjectable(pod: RawPod, { inferenceService }: PodFacts): StepResult {
   const state = injectionStateOf(pod, valueOf(inferenceService));
   if (inferenceService.kind === 'unreadable') return unknown('unknown without the InferenceService');
   return state.kind === 'refused' || state.kind === 'malformed'
@@ -69,7 +69,7 @@ function checkInjectable(pod: RawPod, { inferenceService }: PodFacts): Verdict {
     : ok('the webhook would inject a pod like this');
 }
 
-function checkNewer(pod: RawPod, { inferenceService, installation }: PodFacts): Verdict {
+function checkNewer(pod: RawPod, { inferenceService, installation }: PodFacts): StepResult {
   const created = Date.parse(pod.metadata.creationTimestamp ?? '');
   const isNewer = (since: string | undefined): boolean => Date.parse(since ?? '') > created;
   const service = valueOf(inferenceService);
@@ -80,7 +80,7 @@ function checkNewer(pod: RawPod, { inferenceService, installation }: PodFacts): 
   return ok('the pod is newer than the webhook and the InferenceService');
 }
 
-function checkInjected(pod: RawPod, { inferenceService }: PodFacts): Verdict {
+function checkInjected(pod: RawPod, { inferenceService }: PodFacts): StepResult {
   if (inferenceService.kind === 'unreadable') return unknown('unknown without the InferenceService');
   return injectionStateOf(pod, inferenceService.value).kind === 'injected'
     ? ok('it has the agent and its volumes')

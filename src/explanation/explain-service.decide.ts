@@ -2,7 +2,7 @@ import { valueOf } from '../lib/lookup.ts';
 import { MODEL_LOADED, conditionOf } from '../contract/trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../contract/trained-model-status.ts';
 import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
-import type { Explanation, Step, Verdict } from './chain.decide.ts';
+import type { Explanation, Step, StepResult } from './chain.decide.ts';
 import type { ServiceFacts } from './facts.decide.ts';
 import { checkLease, undefinedKind } from './installation-steps.decide.ts';
 import {
@@ -44,7 +44,7 @@ export function explainInferenceService(facts: ServiceFacts): Explanation {
   return explanation({ kind: 'InferenceService', namespace, name }, steps);
 }
 
-function checkThere({ inferenceService, name, namespace, near, defined }: ServiceFacts): Verdict {
+function checkThere({ inferenceService, name, namespace, near, defined }: ServiceFacts): StepResult {
   if (!defined) return undefinedKind('InferenceService');
   if (inferenceService.kind === 'unreadable') return unknown(inferenceService.why);
   return inferenceService.value === undefined
@@ -52,7 +52,7 @@ function checkThere({ inferenceService, name, namespace, near, defined }: Servic
     : ok('the InferenceService is there');
 }
 
-function checkModels({ trainedModels, namespace }: ServiceFacts): Verdict {
+function checkModels({ trainedModels, namespace }: ServiceFacts): StepResult {
   if (trainedModels.kind === 'unreadable')
     return unknown(`TrainedModels cannot be read: ${trainedModels.why}`);
   const { length } = trainedModels.value;

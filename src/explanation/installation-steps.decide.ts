@@ -1,7 +1,7 @@
 import type { EpochMs } from '../lib/clock.ts';
 import { baseUrlOf, caBundleOf, isSwitchedOn } from '../contract/webhook-configuration.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
-import type { Verdict } from './chain.decide.ts';
+import type { StepResult } from './chain.decide.ts';
 import { valueOf } from '../lib/lookup.ts';
 import { firstUnmet } from '../contract/kubernetes.ts';
 import type { InstallationFacts, LeaseFacts, PredictorFacts } from './facts.decide.ts';
@@ -12,7 +12,7 @@ import { PART_OF, WEBHOOK_CONFIGURATION } from '../contract/names.ts';
 const TAKEOVER_SECONDS = 10;
 
 /** Whether a manager leads, from the current state of its Lease. */
-export function checkLease({ lease, namespace }: InstallationFacts, now: EpochMs): Verdict {
+export function checkLease({ lease, namespace }: InstallationFacts, now: EpochMs): StepResult {
   if (lease.kind === 'unreadable') return unknown(`the manager's Lease cannot be read: ${lease.why}`);
   const where = `Lease ${PART_OF} in namespace ${namespace}`;
   if (lease.value === undefined) {
@@ -37,7 +37,7 @@ export function isStale({ renewTime, durationSeconds }: LeaseFacts, now: EpochMs
   return Number.isNaN(renewed) || now - renewed > (durationSeconds + TAKEOVER_SECONDS) * 1000;
 }
 
-export function checkRegistered({ webhook }: InstallationFacts): Verdict {
+export function checkRegistered({ webhook }: InstallationFacts): StepResult {
   if (webhook.kind === 'unreadable')
     return unknown(`the webhook configuration cannot be read: ${webhook.why}`);
   const what = `MutatingWebhookConfiguration ${webhook.value?.metadata.name ?? WEBHOOK_CONFIGURATION}`;
@@ -64,7 +64,7 @@ export function checkNamespace(
   { namespaceLabels }: Pick<PredictorFacts, 'namespaceLabels'>,
   namespace: string,
   installation: InstallationFacts,
-): Verdict {
+): StepResult {
   const webhook = valueOf(installation.webhook)?.webhooks?.[0];
   if (namespaceLabels.kind === 'unreadable' || webhook === undefined)
     return unknown(`the labels of namespace ${namespace} are not known`);
@@ -74,15 +74,15 @@ export function checkNamespace(
     : broken(`the webhook does not select namespace ${namespace}: its namespaceSelector requires ${unmet}`);
 }
 
-/** The verdict when the API server does not know one of KServe's kinds. */
-export function undefinedKind(kind: string): Verdict {
+/** The result when the API server does not know one of KServe's kinds. */
+export function undefinedKind(kind: string): StepResult {
   return broken(
     `the API server knows no ${kind}s: the CustomResourceDefinitions are not installed`,
     'install them: kubectl apply -k manifests/crds, or with the manager: kubectl apply -k manifests/default',
   );
 }
 
-export function checkTrusted({ webhook, trustedUntil }: InstallationFacts, now: EpochMs): Verdict {
+export function checkTrusted({ webhook, trustedUntil }: InstallationFacts, now: EpochMs): StepResult {
   if (webhook.kind === 'unreadable' || webhook.value === undefined) return unknown(UNREAD_WEBHOOK);
   if (caBundleOf(webhook.value) === undefined)
     return broken('the webhook configuration has no caBundle: the API server cannot trust the webhook');
@@ -95,7 +95,7 @@ export function checkTrusted({ webhook, trustedUntil }: InstallationFacts, now: 
 
 const UNREAD_WEBHOOK = 'the webhook configuration could not be read';
 
-export function checkReached({ reached, webhook }: InstallationFacts): Verdict {
+export function checkReached({ reached, webhook }: InstallationFacts): StepResult {
   const configuration = valueOf(webhook);
   const isOn = configuration !== undefined && isSwitchedOn(configuration);
   if (reached.kind === 'unreadable')

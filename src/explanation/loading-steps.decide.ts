@@ -3,7 +3,7 @@ import { conditionOf, hasOutdatedStatus, MODEL_LOADED } from '../contract/traine
 import type { Condition, TrainedModelStatus } from '../contract/trained-model-status.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
-import type { Step, Verdict } from './chain.decide.ts';
+import type { Step, StepResult } from './chain.decide.ts';
 import { adviceOnRefusal } from './refusal-advice.decide.ts';
 import { checkReady } from './service-steps.decide.ts';
 
@@ -44,7 +44,7 @@ export function loadingSteps(
   ];
 }
 
-function checkStatusCurrent({ condition, outdated }: ReportedStatus): Verdict {
+function checkStatusCurrent({ condition, outdated }: ReportedStatus): StepResult {
   if (condition === undefined)
     return unknown(
       `the TrainedModel has no condition ${MODEL_LOADED}: no report yet of whether it is loaded`,
@@ -62,7 +62,7 @@ function stands(
   condition: Condition | undefined,
   fine: string,
   isHere: (reason: string, condition: Condition) => boolean,
-): Verdict {
+): StepResult {
   if (condition === undefined) return unknown(UNREPORTED);
   if (condition.reason === NO_REPLICAS) return unknown(textOf(condition));
   if (condition.status === 'True' || !isHere(condition.reason ?? '', condition)) return ok(fine);
@@ -91,7 +91,7 @@ function checkLoaded(
   condition: Condition | undefined,
   model: TrainedModel,
   service: InferenceService | undefined,
-): Verdict {
+): StepResult {
   if (condition === undefined) return unknown(UNREPORTED);
   if (condition.status === 'True') return ok(textOf(condition));
   return condition.reason === NO_REPLICAS
@@ -100,7 +100,7 @@ function checkLoaded(
 }
 
 /** The InferenceService's own conditions are more precise than the model's, which only say that it is not ready. */
-function checkServiceReady({ status }: ReportedStatus, service: InferenceService | undefined): Verdict {
+function checkServiceReady({ status }: ReportedStatus, service: InferenceService | undefined): StepResult {
   const condition = conditionOf(status, 'InferenceServiceReady');
   if (condition === undefined) return unknown('the readiness of the InferenceService has not been reported');
   if (condition.status === 'True') return ok('the InferenceService is ready');
@@ -108,7 +108,7 @@ function checkServiceReady({ status }: ReportedStatus, service: InferenceService
   return own.outcome === 'broken' ? own : broken(textOf(condition));
 }
 
-function checkUrl({ metadata }: TrainedModel, { status }: ReportedStatus): Verdict {
+function checkUrl({ metadata }: TrainedModel, { status }: ReportedStatus): StepResult {
   const url = status?.url ?? status?.address?.url;
   return url === undefined
     ? unknown(`no URL is known for ${metadata.name}: the InferenceService has none`)

@@ -2,7 +2,7 @@ import { payloadAnnotations } from '../contract/payload-spec.ts';
 import { agentContainerIn } from '../contract/watched-pod.ts';
 import { isRecord, recordOf } from '../lib/json.ts';
 import { valueOf } from '../lib/lookup.ts';
-import { broken, ok, type Step, unknown, type Verdict } from './chain.decide.ts';
+import { broken, ok, type Step, unknown, type StepResult } from './chain.decide.ts';
 import type { PredictorFacts, RawPod } from './facts.decide.ts';
 import { servingPods } from './pod-state.decide.ts';
 
@@ -20,7 +20,7 @@ export function payloadSteps(facts: PredictorFacts): Step[] {
   if (asked.length === 0) return [];
   const what = asked.map(([part]) => part).join(' and ');
   const { faults } = payloadAnnotations(predictor);
-  const understood = (): Verdict =>
+  const understood = (): StepResult =>
     faults.length === 0
       ? ok(`an agent starts with its ${what}`)
       : broken(faults.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '));
@@ -34,7 +34,7 @@ function checkInPods(
   { pods }: PredictorFacts,
   asked: readonly (typeof FLAGS)[number][],
   what: string,
-): Verdict {
+): StepResult {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const called = servingPods(pods.value).flatMap((pod) => {
     const args = agentArgs(pod);

@@ -11,7 +11,7 @@ import { adviceOn, serviceTrouble, troubleText } from './service-standing.decide
 import { canBeInferenceService, describeAbsence } from '../contract/trained-model.ts';
 import { watchedPod } from '../contract/watched-pod.ts';
 import { broken, guess, ok, unknown } from './chain.decide.ts';
-import type { Step, Verdict } from './chain.decide.ts';
+import type { Step, StepResult } from './chain.decide.ts';
 import type { InstallationFacts, PredictorFacts, RawPod, ServiceFacts } from './facts.decide.ts';
 import { checkNamespace, checkReached, checkRegistered, checkTrusted } from './installation-steps.decide.ts';
 import { injectionStateOf, servingPods, troubleOf, unreadyContainers } from './pod-state.decide.ts';
@@ -40,7 +40,7 @@ function checkPodsReached(
   facts: PredictorFacts,
   namespace: string,
   installation: InstallationFacts,
-): Verdict {
+): StepResult {
   const service = valueOf(facts.inferenceService);
   const pods = servingPods(valueOf(facts.pods) ?? []);
   const injected = pods.filter((pod) => injectionStateOf(pod, service).kind === 'injected').length;
@@ -53,7 +53,7 @@ export function checkFound(
   name: string,
   namespace: string,
   near: readonly string[] = [],
-): Verdict {
+): StepResult {
   if (inferenceService.kind === 'unreadable')
     return unknown(`InferenceService ${name} cannot be read: ${inferenceService.why}`);
   return inferenceService.value === undefined
@@ -63,7 +63,7 @@ export function checkFound(
     : ok(`InferenceService ${name} is there`);
 }
 
-export function checkServiceKept(inferenceService: InferenceService | undefined): Verdict {
+export function checkServiceKept(inferenceService: InferenceService | undefined): StepResult {
   if (inferenceService === undefined) return unknown(UNREAD_SERVICE);
   const since = inferenceService.metadata.deletionTimestamp;
   return since === undefined
@@ -71,7 +71,7 @@ export function checkServiceKept(inferenceService: InferenceService | undefined)
     : broken(`the InferenceService has been terminating since ${since}`);
 }
 
-export function checkMultiModel(inferenceService: InferenceService | undefined): Verdict {
+export function checkMultiModel(inferenceService: InferenceService | undefined): StepResult {
   if (inferenceService === undefined) return unknown(UNREAD_SERVICE);
   const mms = isMMSPredictor(inferenceService.spec?.predictor);
   const because = describeMmsDecision(mms);
@@ -112,13 +112,13 @@ export function pendingChange(
   return { kind: 'known', value: configMapChange(service, shard, configMap.value) };
 }
 
-export function checkConfigMapOurs(change: Lookup<ConfigMapChange>): Verdict {
+export function checkConfigMapOurs(change: Lookup<ConfigMapChange>): StepResult {
   if (change.kind === 'unreadable') return unknown(`the ConfigMap is not known: ${change.why}`);
   if (change.value.kind === 'conflict') return broken(change.value.message);
   return ok(change.value.kind === 'create' ? 'no ConfigMap is in the way' : 'its ConfigMap is there');
 }
 
-function checkPodsExist({ pods, deployment, inferenceService }: PredictorFacts): Verdict {
+function checkPodsExist({ pods, deployment, inferenceService }: PredictorFacts): StepResult {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const { length } = servingPods(pods.value);
   if (length > 0) return ok(`${length} predictor ${length === 1 ? 'pod is' : 'pods are'} there`);
@@ -142,7 +142,7 @@ function checkPodsExist({ pods, deployment, inferenceService }: PredictorFacts):
   return broken(`there is no predictor pod: ${why}`);
 }
 
-function checkPodsInjected({ pods, inferenceService }: PredictorFacts): Verdict {
+function checkPodsInjected({ pods, inferenceService }: PredictorFacts): StepResult {
   if (pods.kind === 'unreadable' || inferenceService.kind === 'unreadable')
     return unknown('pods and InferenceService could not both be read');
   const states = servingPods(pods.value).map((pod) => ({
@@ -164,7 +164,7 @@ function why(state: Exclude<ReturnType<typeof injectionStateOf>, { kind: 'inject
   return state.kind === 'bare' ? ' (was not injected when it was created)' : ` (${state.message})`;
 }
 
-export function checkPodsRun({ pods }: Pick<PredictorFacts, 'pods'>): Verdict {
+export function checkPodsRun({ pods }: Pick<PredictorFacts, 'pods'>): StepResult {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const serving = servingPods(pods.value);
   const troubled = serving.flatMap((pod) => {
@@ -179,7 +179,7 @@ export function checkPodsRun({ pods }: Pick<PredictorFacts, 'pods'>): Verdict {
 }
 
 /** @param failed whether an agent has reported a failure, which is more precise than the unready pod that it causes */
-export function checkPodsReady({ pods }: Pick<PredictorFacts, 'pods'>, failed: boolean): Verdict {
+export function checkPodsReady({ pods }: Pick<PredictorFacts, 'pods'>, failed: boolean): StepResult {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const serving = servingPods(pods.value);
   const ready = serving.filter(isReady).length;

@@ -6,12 +6,12 @@ import { watchedPod } from '../contract/watched-pod.ts';
 import { isControlledBy } from '../contract/kubernetes.ts';
 import { adviceOn, readinessOf, serviceTrouble, troubleText } from './service-standing.decide.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
-import type { Verdict } from './chain.decide.ts';
+import type { StepResult } from './chain.decide.ts';
 import type { PredictorFacts } from './facts.decide.ts';
 import { servingPods } from './pod-state.decide.ts';
 
 /** Whether the Service in the InferenceService's URL was made for it, if a controller makes its objects. */
-export function checkServiceOurs({ service, deployment, inferenceService }: PredictorFacts): Verdict {
+export function checkServiceOurs({ service, deployment, inferenceService }: PredictorFacts): StepResult {
   if (service.kind === 'unreadable') return unknown(`the Service cannot be read: ${service.why}`);
   const owner = valueOf(inferenceService);
   if (owner === undefined) return unknown('the InferenceService could not be read');
@@ -43,7 +43,7 @@ export function checkServiceLeads({
   readyEndpoints,
   pods,
   inferenceService,
-}: PredictorFacts): Verdict {
+}: PredictorFacts): StepResult {
   const owner = valueOf(inferenceService);
   const object = valueOf(service);
   if (owner === undefined || object === undefined)
@@ -75,7 +75,7 @@ export function checkServiceLeads({
 }
 
 /** By its own conditions, the most specific first. */
-export function checkReady(service: InferenceService | undefined): Verdict {
+export function checkReady(service: InferenceService | undefined): StepResult {
   const ready = service === undefined ? undefined : readinessOf(service);
   if (service === undefined || ready === undefined) return unknown('no condition says whether it is ready');
   if (ready === 'True') return ok('the InferenceService is ready');

@@ -8,7 +8,7 @@ const ENDED_BY_SIGPIPE = 141;
  * interruption, and so has something to clean up, it is interrupted instead. If printing fails for another reason, such
  * as a full disk, the process ends with that error. For entry points.
  */
-export function endWhenNobodyReads(): void {
+export function endOnBrokenPipe(): void {
   let reported = false;
   const onError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE') {

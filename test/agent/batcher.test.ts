@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { eventually } from '../support/eventually.ts';
-import { type KServeAgent, startKServeAgent } from '../support/kserve-agent.ts';
+import { type KServeAgent, startKServeAgent, KSERVE_AGENT_STARTS_WITHIN } from '../support/kserve-agent.ts';
 import { type OwnAgent, startOwnAgent } from '../support/own-agent.ts';
+
+jest.setTimeout(KSERVE_AGENT_STARTS_WITHIN);
 
 const MODELS = ['a', 'b', 'c', 'd', 'e'];
 const CALLERS = 32;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   type handleBidiStreamingCall,
   type handleUnaryCall,
@@ -9,10 +9,12 @@ import {
 } from '@grpc/grpc-js';
 import { INFERENCE_SERVICE, inferenceClient, inferRequest } from '../support/grpc-inference.ts';
 import { eventually } from '../support/eventually.ts';
-import { type KServeAgent, startKServeAgent } from '../support/kserve-agent.ts';
+import { type KServeAgent, startKServeAgent, KSERVE_AGENT_STARTS_WITHIN } from '../support/kserve-agent.ts';
 import { LOGGED_REQUESTS, sendLogged, startLoggedComponent } from '../support/log-requests.ts';
 import { type LogSinkServer, startLogSink, type SunkEvent } from '../support/log-sink.ts';
 import { type OwnAgent, startOwnAgent } from '../support/own-agent.ts';
+
+jest.setTimeout(KSERVE_AGENT_STARTS_WITHIN);
 
 const FLAGS = [
   ...['--source-uri', 'pod-a', '--log-mode', 'all', '--inference-service', 'isvc', '--namespace', 'ns'],

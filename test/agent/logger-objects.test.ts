@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { eventually } from '../support/eventually.ts';
-import { startKServeAgent } from '../support/kserve-agent.ts';
+import { startKServeAgent, KSERVE_AGENT_STARTS_WITHIN } from '../support/kserve-agent.ts';
 import {
   type LoggedRequest,
   LOGGED_REQUESTS,
@@ -12,6 +12,8 @@ import { startOwnAgent } from '../support/own-agent.ts';
 import { readByPyarrow } from '../support/pyarrow.ts';
 import { startS3, type TestS3 } from '../support/s3.ts';
 import { freePorts } from '../../src/development/controlplane/ports.ts';
+
+jest.setTimeout(KSERVE_AGENT_STARTS_WITHIN);
 
 const ORIGIN = [
   ...[

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -10,6 +10,9 @@ import { PROXY_INPUTS } from '../support/proxy-inputs.ts';
 import type { ProxyPair } from '../support/proxy-pair.ts';
 import { startProxyPair } from '../support/proxy-pair.ts';
 import type { RecordingComponent } from '../support/recording-component.ts';
+import { KSERVE_AGENT_STARTS_WITHIN } from '../support/kserve-agent.ts';
+
+jest.setTimeout(KSERVE_AGENT_STARTS_WITHIN);
 
 /** Longer than KServe's agent waits for a component to request a body. */
 const SILENCE_MS = 3_000;

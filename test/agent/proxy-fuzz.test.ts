@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import process from 'node:process';
 import { eventuallyTrue } from '../support/eventually.ts';
@@ -8,6 +8,9 @@ import type { ProxyPair } from '../support/proxy-pair.ts';
 import { startProxyPair } from '../support/proxy-pair.ts';
 import type { RecordingComponent } from '../support/recording-component.ts';
 import { sized } from '../support/tier.ts';
+import { KSERVE_AGENT_STARTS_WITHIN } from '../support/kserve-agent.ts';
+
+jest.setTimeout(KSERVE_AGENT_STARTS_WITHIN);
 
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 5, soak: 600 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);

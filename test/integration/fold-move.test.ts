@@ -85,8 +85,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       await eventually(() => createService(cluster.client, inferenceService(name, { model })));
       await writeFile(join(requests, `${name}.json`), '{}');
     }
-    for (const name of MODELS)
-      await eventually(() => expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1));
+    for (const name of MODELS) await seenByKubeProxy(name, 1);
   }, 300_000);
 
   afterAll(async () => {
@@ -139,6 +138,9 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     return whileCalled(what, calls, work);
   }
 
+  /** It sees an EndpointSlice a moment after its pods have changed. */
+  const seenByKubeProxy = (name: string, pods: number): Promise<void> =>
+    eventually(() => expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(pods), 60_000);
   const fold = (...args: readonly string[]) => runCommand(['fold', '--kubeconfig', kubeconfig, ...args]);
   const compared = (): string[] => ['--requests', requests];
   const rowsOf = (stdout: string): string[][] =>
@@ -159,10 +161,10 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       rows: ALL.map((name) => [name, SHARED, OTHERS[name]?.state ?? 'Moved']),
       stderr: '',
     });
-    for (const name of MODELS) expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(2);
+    for (const name of MODELS) await seenByKubeProxy(name, 2);
     for (const [name, { state, because }] of Object.entries(OTHERS)) {
       expect(stdout).toContain(because);
-      expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(state === 'Moved' ? 2 : 1);
+      await seenByKubeProxy(name, state === 'Moved' ? 2 : 1);
     }
     // The command reports each step.
     expect(stderr).toContain(`InferenceService ${SHARED} made`);
@@ -185,8 +187,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       expect(rowsOf((await fold('--retire', ...MODELS)).stdout)).toEqual(
         MODELS.map((name) => [name, SHARED, 'Retired']),
       );
-      for (const name of MODELS)
-        await eventually(() => expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1));
+      for (const name of MODELS) await seenByKubeProxy(name, 1);
       await cluster.kserve().kill('SIGKILL');
       await cluster.startAgain();
       const change = { metadata: { annotations: { 'example.com/changed': 'yes' } } };
@@ -214,7 +215,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     await manager.kill('SIGKILL');
     await cluster.client.delete(ENDPOINT_SLICES, at(await sliceOf('iris')));
     manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
-    await eventually(() => expect(proxy.endpointsOf('iris-predictor')).toHaveLength(1));
+    await seenByKubeProxy('iris', 1);
     expect(await ask('iris')).toBe('iris');
   }, 120_000);
 
@@ -232,7 +233,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     });
     expect(await Promise.all(MODELS.map(replicasOf))).toEqual([1, 1, 1]);
     for (const name of MODELS) {
-      expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1);
+      await seenByKubeProxy(name, 1);
       expect(await getIfThere(cluster.client, TRAINED_MODELS, at(name))).toBeUndefined();
     }
     expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
@@ -240,11 +241,11 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
 
   it('routes no name to the shared pods after its annotation was removed while no manager ran', async () => {
     expect((await fold('--apply', 'tulip', 'iris', '--skip-comparing')).code).toBe(0);
-    await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(2));
+    await seenByKubeProxy('tulip', 2);
     await manager.kill('SIGKILL');
     await kubectl(kubeconfig, 'annotate', 'trainedmodel', 'tulip', 'kserve-mms/replaces-');
     manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
-    await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(1), 60_000);
+    await seenByKubeProxy('tulip', 1);
     expect((await fold('--undo', 'tulip', 'iris')).code).toBe(0);
   }, 240_000);
 
@@ -298,7 +299,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
           expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
           for (const words of kills.retire) await killedAfter(words, '--retire', 'rose');
           expect((await fold('--retire', 'rose')).code).toBe(0);
-          expect(proxy.endpointsOf('rose-predictor')).toHaveLength(1);
+          await seenByKubeProxy('rose', 1);
           for (const words of kills.undo) await killedAfter(words, '--undo', ...MODELS);
           const undone = await fold('--undo', ...MODELS);
           expect({ code: undone.code, stderr: undone.code === 0 ? '' : undone.stderr }).toEqual({

@@ -118,7 +118,8 @@ describe('twelve InferenceServices of three kinds', () => {
 
   it('move while clients call the old names, and give the same answers', async () => {
     await called('twelve: fold --apply', () => moved('--apply', ...MOVING, '--requests', requests));
-    expect(endpoints()).toEqual(MOVING.map(() => 2));
+    // As kube-proxy: it sees the last endpoints a moment later.
+    await eventually(() => expect(endpoints()).toEqual(MOVING.map(() => 2)), 60_000);
     await called('twelve: fold --retire', async () => {
       await moved('--retire', ...MOVING);
       await eventually(() => expect(endpoints()).toEqual(MOVING.map(() => 1)), 60_000);

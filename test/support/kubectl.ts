@@ -32,7 +32,8 @@ export async function kubectlWithInput(
 ): Promise<string> {
   const { path } = await findKubectl();
   const running = run(path, ['--kubeconfig', kubeconfig, ...args], { maxBuffer: 64 * 1024 * 1024 });
-  running.child.stdin?.end(input);
+  // A command that reads no input may end before this is written. How it ended is in its exit code.
+  running.child.stdin?.on('error', () => undefined).end(input);
   return (await running).stdout;
 }
 
@@ -50,7 +51,8 @@ export async function kubectlOutcome(
 ): Promise<KubectlOutcome> {
   const { path } = await findKubectl();
   const running = run(path, ['--kubeconfig', kubeconfig, ...args]);
-  running.child.stdin?.end(input);
+  // A command that reads no input may end before this is written. How it ended is in its exit code.
+  running.child.stdin?.on('error', () => undefined).end(input);
   try {
     return { code: 0, ...(await running) };
   } catch (thrown) {

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(clone, { recursive: true }));
 
-/** Runs the script with an npm that answers this. */
+/** Runs the script with an npm that prints this answer. */
 async function audit(
   answer: object,
   allowed: readonly object[] = [],
@@ -42,26 +42,26 @@ const report = (...ids: string[]): object => ({
 const stays = (until: string): object => ({ id: 'GHSA-a', until, reason: 'not reachable' });
 
 describe('npm run audit', () => {
-  it('passes with nothing found, and says what was looked at', async () => {
+  it('passes without findings, and prints what was checked', async () => {
     const { code, said } = await audit(report());
     expect([code, said]).toEqual([0, expect.stringContaining('12 packages')]);
   });
 
-  it('fails for a finding, with its package and advisory', async () => {
+  it('fails on a finding, with its package and advisory', async () => {
     const { code, said } = await audit(report('GHSA-a'));
     expect([code, said]).toEqual([1, expect.stringContaining('high: inner: a fault (GHSA-a)')]);
   });
 
   it.each([
     ['until its last day', [stays('2999-12-31')], 0],
-    ['not after it', [stays('2020-01-01')], 1],
+    ['not after that day', [stays('2020-01-01')], 1],
     ['not without a reason', [{ id: 'GHSA-a', until: '2999-12-31' }], 1],
-    ['not for another one', [{ ...stays('2999-12-31'), id: 'GHSA-b' }], 1],
-  ])('lets a finding that is listed stay: %s', async (_how, allowed, expected) => {
+    ['not another finding', [{ ...stays('2999-12-31'), id: 'GHSA-b' }], 1],
+  ])('accepts an allowed finding: %s', async (_how, allowed, expected) => {
     expect((await audit(report('GHSA-a'), allowed)).code).toBe(expected);
   });
 
-  it('says plainly that nothing was audited where the registry answers no audits', async () => {
+  it('says that nothing was audited when the registry does not support audits', async () => {
     const { code, said } = await audit({ message: '405 Method Not Allowed', statusCode: 405 });
     expect(code).toBe(0);
     expect(said).toContain('not audited');

@@ -34,7 +34,7 @@ async function fill(): Promise<void> {
 }
 
 describe('npm run clean:cache', () => {
-  it('removes what is ours and no running cluster, and follows no link', async () => {
+  it('removes our files except running clusters, and does not follow links', async () => {
     await fill();
     expect(await clean()).toBe(
       `removed: ${ours}/tools (3 MiB)
@@ -46,17 +46,17 @@ ${GO}`,
     expect(existsSync(join(cache, 'others/file'))).toBe(true);
   });
 
-  it('with --list removes nothing', async () => {
+  it('removes nothing with --list', async () => {
     await fill();
     expect(await clean('--list')).toContain(`is there: ${ours}/tools (3 MiB)\n`);
     expect(existsSync(join(ours, 'tools/crane/crane'))).toBe(true);
   });
 
-  it('says so when there is nothing', async () => {
+  it('says when the cache is empty', async () => {
     expect(await clean()).toBe(`nothing is kept in ${ours}\n${GO}`);
   });
 
-  it('takes no other option for a wish to remove', async () => {
+  it('rejects unknown options', async () => {
     await fill();
     await expect(clean('--lst')).rejects.toThrow(/usage: npm run clean:cache/);
     expect(existsSync(join(ours, 'tools'))).toBe(true);

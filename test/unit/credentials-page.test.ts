@@ -16,7 +16,7 @@ const POD = {
   spec: { serviceAccountName: 'models', containers: [{ name: 'kserve-container', image: 'mlserver:1' }] },
 };
 
-/** By section, what its examples give the agent: names of variables, and paths that are mounted. */
+/** By section, what its examples give the agent: names of variables, and mounted paths. */
 const GIVEN: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'S3 and MinIO': [
     [
@@ -47,7 +47,7 @@ describe('the examples of docs/credentials.md', () => {
   });
   afterAll(() => rm(directory, { recursive: true }));
 
-  it('are all tried', () => {
+  it('are all tested', () => {
     const withExamples = [...sections].filter(([, blocks]) => blocks.length > 0).map(([name]) => name);
     expect(withExamples.sort()).toEqual(Object.keys(GIVEN).sort());
     expect(inferenceService).toMatch(/^ {4}serviceAccountName: models$/m);

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { ROOT, sectionsWithShell } from '../support/page.ts';
 
-/** Who runs the commands of a section: a test that pastes them as they stand, or a reason why none does. */
+/** A test that runs the commands of a section as they are, or the reason why none does. */
 type Coverage = { readonly pastedBy: string } | { readonly coveredBy: string; readonly because: string };
 
-/** Every section with commands, of every page. A new one needs a test that pastes it, or a reason. */
+/**
+ * Every section with commands, of every page. A new section needs a test that runs its commands, or a
+ * reason.
+ */
 const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   'README.md': {
     'Quick start': { pastedBy: 'test/agent/quick-start.test.ts' },
@@ -100,7 +103,7 @@ async function pages(): Promise<string[]> {
 }
 
 describe('the commands of the pages', () => {
-  it('are those that are accounted for below, section by section', async () => {
+  it('are all listed here, by section', async () => {
     const found = new Map<string, string[]>();
     for (const page of await pages()) {
       const sections = await sectionsWithShell(page);
@@ -112,7 +115,7 @@ describe('the commands of the pages', () => {
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(known));
   });
 
-  it('stand in blocks of `sh`, which the tests look for', async () => {
+  it('are in blocks of `sh`, as the tests expect', async () => {
     for (const page of await pages()) {
       const text = await readFile(join(ROOT, page), 'utf8');
       expect([page, ...text.matchAll(/^ *```(?:bash|shell|console|zsh|fish)$|^ +```sh$/gm)]).toEqual([page]);
@@ -123,7 +126,7 @@ describe('the commands of the pages', () => {
     Object.entries(sections).map(([section, coverage]) => ({ page, section, coverage })),
   );
 
-  it.each(entries)('$page, "$section": the test that is named is there and speaks of it', async (entry) => {
+  it.each(entries)('$page, "$section": the named test exists and refers to it', async (entry) => {
     const { page, section, coverage } = entry;
     const file = 'pastedBy' in coverage ? coverage.pastedBy : coverage.coveredBy;
     const test = await readFile(join(ROOT, file), 'utf8');

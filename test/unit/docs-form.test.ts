@@ -10,13 +10,13 @@ async function namesIn(directory: string): Promise<string[]> {
   return (await readdir(join(ROOT, directory))).filter((name) => name.endsWith('.md')).sort();
 }
 
-/** Pages for users; of the others, the notes of changes are a list that grows by long entries. */
+/** Pages for users. The changelog is not included, because its entries are long lines. */
 const WRAPPED = [
   ...['README.md', 'CONTRIBUTING.md', 'certs/README.md', 'charts/kserve-mms/README.md'],
   ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
 ];
 
-/** The lines that can be broken: no code, no tables, no headings. */
+/** The lines that can be wrapped: no code, tables or headings. */
 function proseOf(text: string): string[] {
   const lines = text.replace(/^ *```[\s\S]*?^ *```$/gm, '').split('\n');
   return lines.filter((line) => !/^(?: {4}|\s*[|#])/.test(line));
@@ -33,7 +33,7 @@ describe('the form of the pages', () => {
     ).toEqual([]);
   });
 
-  it('the index leads to every page', async () => {
+  it('the index links every page', async () => {
     const index = await read('docs/README.md');
     const [pages, reference] = await Promise.all([namesIn('docs'), namesIn('docs/reference')]);
     const all = [

@@ -17,12 +17,12 @@ async function pages(): Promise<string[]> {
   return [...top, ...(await Promise.all(below)).flat()].sort();
 }
 
-/** The text without code, whose brackets are no links. */
+/** The text without code, because brackets in code are not links. */
 function prose(text: string): string {
   return text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, 'code');
 }
 
-/** As GitHub makes an anchor of a heading: lower case, without punctuation, with hyphens for spaces. */
+/** The anchor of a heading on GitHub: lower case, without punctuation, with hyphens for spaces. */
 function anchorOf(heading: string): string {
   const words = heading
     .replace(/`/g, '')
@@ -43,7 +43,7 @@ async function anchorsOf(file: string): Promise<ReadonlySet<string>> {
   return new Set(anchors);
 }
 
-/** Undefined when the link leads somewhere. Addresses elsewhere are not asked. */
+/** Undefined when the target exists. External addresses are not checked. */
 async function faultOf(page: string, link: string): Promise<string | undefined> {
   if (/^[a-z]+:/.test(link)) return undefined;
   const [path = '', anchor] = link.split('#', 2);
@@ -55,7 +55,7 @@ async function faultOf(page: string, link: string): Promise<string | undefined> 
 }
 
 describe('the links of the pages', () => {
-  it('lead to files and headings that exist', async () => {
+  it('lead to existing files and headings', async () => {
     const faults: string[] = [];
     let links = 0;
     for (const page of await pages()) {

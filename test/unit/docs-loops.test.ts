@@ -6,11 +6,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter(
   (file) => file.endsWith('.md') && !/(^|\/)(node_modules|dist|dist-image|coverage)\//.test(file),
 );
-/** What goes on until something comes about, or for ever; `for` over a list ends. */
+/** Loops that run until a condition is met, or forever. `for` over a list ends. */
 const ENDLESS = /^\s*(until|while)\b|[;&|]\s*(until|while)\b|\bfor *\(\( *;;/;
 
 describe('the commands of the docs', () => {
-  it('has no loop that can run for ever', () => {
+  it('have no loop that can run forever', () => {
     const blocks = PAGES.flatMap((file) =>
       [
         ...readFileSync(`${ROOT}/${file}`, 'utf8').matchAll(/^```(?:sh|bash|shell|console)\n(.*?)^```/gms),

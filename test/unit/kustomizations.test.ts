@@ -8,7 +8,7 @@ interface Kustomization {
   readonly patches?: readonly { readonly path?: string; readonly patch?: string }[];
 }
 
-/** Every patch of every kustomization, by where it stands. */
+/** Every patch of every kustomization, by its location. */
 function patches(): [where: string, text: string][] {
   return globSync('**/kustomization.yaml', { cwd: manifests('') }).flatMap((file) => {
     const kustomization = parse(readFileSync(manifests(file), 'utf8')) as Kustomization;
@@ -20,8 +20,8 @@ function patches(): [where: string, text: string][] {
 }
 
 describe('a patch of the manifests', () => {
-  // The kustomize in kubectl before 1.34 takes several in one for an error, or panics.
-  it.each(patches())('is of one object: %s', (_, text) => {
+  // The kustomize in kubectl before 1.34 fails, or panics, with several objects in one patch.
+  it.each(patches())('changes one object: %s', (_, text) => {
     expect(parseAllDocuments(text)).toHaveLength(1);
   });
 });

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { identifyProcess, isAlive } from '../../src/development/controlplane/process-identity.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
-/** Makes the Node that runs the launcher look old to it; the one that takes over is started without it. */
+/** Makes Node look too old to the launcher. The packaged Node is started without it. */
 const OLD_NODE = [
   '--import',
   `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.9.0'}})`,
@@ -50,7 +50,7 @@ async function resultOf(child: ChildProcess) {
   return { code: code as number | null, signal: signal as string | null, stdout, stderr };
 }
 
-/** Starts a program that says its pid and then waits to be ended. */
+/** Starts a program that prints its pid and then waits for its end. */
 async function launchWaiting(onSignal = ''): Promise<{ launcher: ChildProcess; pid: number }> {
   await withPackagedNode();
   await withMain(`${onSignal}; console.log(process.pid); setInterval(() => {}, 1000);`);
@@ -59,14 +59,14 @@ async function launchWaiting(onSignal = ''): Promise<{ launcher: ChildProcess; p
   return { launcher, pid: Number(line.toString()) };
 }
 
-describe('the launcher on a Node that is new enough', () => {
+describe('the launcher on a supported Node', () => {
   it('runs the program itself, with its arguments', async () => {
     await withMain('console.log(process.ppid, ...process.argv.slice(2)); process.exitCode = 7;');
     const result = await resultOf(launch([], 'a', '--b=c d'));
     expect(result).toMatchObject({ code: 7, stdout: `${process.pid} a --b=c d\n`, stderr: '' });
   });
 
-  it('says how to build when that was not done', async () => {
+  it('says how to build when there is no build', async () => {
     const result = await resultOf(launch([]));
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toMatch(/not built yet[^]*npm ci && npm run build/);
@@ -74,21 +74,21 @@ describe('the launcher on a Node that is new enough', () => {
 });
 
 describe('the launcher on an older Node', () => {
-  it('says what to do when no other Node is there', async () => {
+  it('says what to do when there is no packaged Node', async () => {
     await withMain('console.log("started")');
     const result = await resultOf(launch(OLD_NODE));
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toMatch(/needs Node 22\.21[^]*npm ci/);
   });
 
-  it('lets the packaged Node run the program and passes its exit code on', async () => {
+  it('runs the program with the packaged Node and returns its exit code', async () => {
     await withPackagedNode();
     await withMain('console.log(process.argv.slice(2).join()); console.error("e"); process.exitCode = 3;');
     const result = await resultOf(launch(OLD_NODE, 'x', 'y z'));
     expect(result).toEqual({ code: 3, signal: null, stdout: 'x,y z\n', stderr: 'e\n' });
   });
 
-  it('hides the channel between the two from the program and its children', async () => {
+  it('hides its channel from the program and its children', async () => {
     await withPackagedNode();
     await withMain('console.log(Object.keys(process.env).filter((n) => /CHANNEL|LAUNCHED/.test(n)).join());');
     expect(await resultOf(launch(OLD_NODE))).toMatchObject({ code: 0, stdout: '\n' });
@@ -102,13 +102,13 @@ describe('the launcher on an older Node', () => {
     expect(await once(launcher, 'exit')).toEqual([41, null]);
   });
 
-  it('ends by the signal that ended the program', async () => {
+  it('ends with the signal that ended the program', async () => {
     const { launcher, pid } = await launchWaiting();
     process.kill(pid, 'SIGKILL');
     expect(await once(launcher, 'exit')).toEqual([null, 'SIGKILL']);
   });
 
-  it('takes the program with it when it is killed', async () => {
+  it('ends the program when it is killed', async () => {
     const { launcher, pid } = await launchWaiting();
     const program = await identifyProcess(pid);
     expect(program).toBeDefined();

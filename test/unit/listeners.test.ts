@@ -15,17 +15,17 @@ import { startLoopbackServer } from '../support/admission-server.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { quietLogger } from '../support/quiet-logger.ts';
 
-/** Instead of some seconds. */
+/** Shorter than the default of some seconds. */
 const REQUEST_TIME = milliseconds(300);
 const KIB = 1024;
 
-/** A listener of the manager or the agent, and how to see what it did. */
+/** A listener of the manager or the agent, with a way to observe it. */
 interface Listener {
   connect(): Promise<net.Socket>;
-  /** A path that is there. */
+  /** A path that exists. */
   readonly path: string;
   readonly method: 'GET' | 'POST';
-  /** Requests that did work so far. */
+  /** The number of requests handled so far. */
   worked(): number;
   stop(): void | Promise<void>;
 }
@@ -112,7 +112,7 @@ describe.each([
   const whole = (): string =>
     listener.method === 'POST' ? `${head()}Content-Length: 2\r\n\r\n{}` : `${head()}\r\n`;
 
-  /** Sends it; what came back once the connection was closed. */
+  /** Sends data. Returns the response after the connection was closed. */
   async function exchange(send: (socket: net.Socket) => void): Promise<string> {
     const socket = await listener.connect();
     let answer = '';
@@ -133,8 +133,8 @@ describe.each([
   it.each([
     ['half of the first line', () => 'GET /'],
     ['half a head', () => head('Accept: ')],
-    ['a body that does not come', () => head('Content-Length: 10\r\n\r\n{')],
-  ])('does not wait for the rest of what is slow: %s', async (_what, sent) => {
+    ['an incomplete body', () => head('Content-Length: 10\r\n\r\n{')],
+  ])('times out an incomplete request: %s', async (_what, sent) => {
     await exchange((socket) => {
       socket.write(sent());
       const drip = setInterval(() => socket.write('a'), 100);
@@ -148,13 +148,13 @@ describe.each([
     ['a long header', () => head(`X: ${'x'.repeat(64 * KIB)}\r\n\r\n`)],
     ['many headers', () => head(`${'x: y\r\n'.repeat(20_000)}\r\n`)],
     ['a long target', () => head('\r\n', `/${'x'.repeat(64 * KIB)}`)],
-  ])('takes no large head: %s', async (_what, sent) => {
+  ])('rejects a large head: %s', async (_what, sent) => {
     const before = listener.worked();
     expect(await exchange((socket) => socket.write(sent()))).toMatch(/^HTTP\/1\.1 431 /);
     expect(listener.worked()).toBe(before);
   });
 
-  it('does little for five thousand requests that wait for no answer', async () => {
+  it('handles at most one of five thousand pipelined requests', async () => {
     const before = listener.worked();
     await exchange((socket) => socket.write(whole().repeat(5_000)));
     expect(listener.worked() - before).toBeLessThanOrEqual(1);
@@ -163,14 +163,14 @@ describe.each([
 
   it.each([
     ['two lengths', 'Content-Length: 2\r\nContent-Length: 0\r\n\r\n{}'],
-    ['a length and chunks', 'Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
-    ['chunks that are not last', 'Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n'],
-    ['chunks twice', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n'],
-    ['a length that is none', 'Content-Length: +2\r\n\r\n{}'],
+    ['a length and chunked encoding', 'Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['chunked encoding that is not last', 'Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n'],
+    ['two transfer encodings', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n'],
+    ['an invalid length', 'Content-Length: +2\r\n\r\n{}'],
     ['a space before the colon', 'Content-Length : 2\r\n\r\n{}'],
     ['a line that ends without CR', 'Content-Length: 2\n\r\n{}'],
     ['a CR alone', 'X: a\rContent-Length: 2\r\n\r\n{}'],
-  ])('does not read two requests where a proxy may read one: %s', async (_what, framed) => {
+  ])('rejects an ambiguous request that a proxy may read differently: %s', async (_what, framed) => {
     const before = listener.worked();
     const answer = await exchange((socket) => socket.end(head(framed) + whole()));
     expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1);
@@ -178,7 +178,7 @@ describe.each([
     expect(listener.worked() - before).toBeLessThanOrEqual(0);
   });
 
-  it('holds nothing of a body without end', async () => {
+  it('does not buffer an endless body', async () => {
     const held = process.memoryUsage().rss;
     let sent = 0;
     await exchange((socket) => {

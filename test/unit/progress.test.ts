@@ -6,14 +6,14 @@ import { describe, expect, it } from '@jest/globals';
 
 const SCRIPTS = join(import.meta.dirname, '..', '..', 'scripts');
 
-/** Runs a module with the scripts' own Node, and gives what it wrote. */
+/** Runs a module with the scripts' own Node, and returns its output. */
 async function output(script: string): Promise<string> {
   const args = ['--input-type=module', '--eval', script];
   return (await promisify(execFile)(process.execPath, args, { cwd: SCRIPTS })).stdout;
 }
 
-describe('signs of life', () => {
-  it('come while something takes long, and end with it, also when it fails', async () => {
+describe('progress output', () => {
+  it('is printed while something takes long, until it ends or fails', async () => {
     const lines = await output(`
 import { withSigns } from '${SCRIPTS}/progress.mjs';
 let seen; const seenOne = new Promise((resolve) => (seen = resolve));
@@ -24,7 +24,7 @@ await withSigns('the build', () => Promise.reject(new Error('failed')), options)
     expect(lines).toMatch(/^( {2}… npm ci: 0 s\n)+7\nfailed\n$/);
   });
 
-  it('say how far the tests are, and what runs for how long', async () => {
+  it('shows how many tests have run, and how long the current ones have been running', async () => {
     const lines = await output(`
 import { progressLine } from '${SCRIPTS}/progress.mjs';
 const running = new Map([['test/a.test.ts', 1_000], ['test/b.test.ts', 61_400]]);

@@ -8,7 +8,7 @@ import { readSources } from '../../reference/sources.ts';
 import { ROOT } from '../support/page.ts';
 
 const DIRECTORY = join(ROOT, 'docs', 'reference');
-/** `UPDATE_GOLDENS=1` writes the pages anew, as `npm run docs` does. */
+/** `UPDATE_GOLDENS=1` writes the pages again, as `npm run docs` does. */
 const update = process.env['UPDATE_GOLDENS'] === '1';
 
 describe('the reference', () => {
@@ -19,12 +19,12 @@ describe('the reference', () => {
     if (update) for (const [name, text] of pages) await writeFile(join(DIRECTORY, name), text);
   });
 
-  it('is what the sources say; if not, run: npm run docs', async () => {
+  it('matches the sources; otherwise run: npm run docs', async () => {
     expect((await readdir(DIRECTORY)).sort()).toEqual([...pages.keys()].sort());
     for (const [name, text] of pages) expect(await readFile(join(DIRECTORY, name), 'utf8')).toBe(text);
   });
 
-  it('leaves no meaning empty', () => {
+  it('has no empty description', () => {
     for (const name of ['errors.md', 'names.md', 'conditions.md', 'metrics.md', 'findings.md']) {
       const rows = (pages.get(name) ?? '').split('\n').filter((line) => line.startsWith('| `'));
       expect(rows.length).toBeGreaterThan(5);
@@ -36,13 +36,13 @@ describe('the reference', () => {
 describe('the table of error codes', () => {
   const classes = errorClasses(readSources(ROOT));
 
-  it('has every class of an error in the sources', async () => {
+  it('has every error class of the sources', async () => {
     const declared: string[] = [];
     for (const room of ['src', 'image']) {
       for (const path of await readdir(join(ROOT, room), { recursive: true })) {
         if (!path.endsWith('.ts')) continue;
         const text = await readFile(join(ROOT, room, path), 'utf8');
-        // There are no classes but errors.
+        // All classes are errors.
         for (const [, name = ''] of text.matchAll(/^(?:export )?class (\w+)/gm))
           declared.push(`${room}/${path} ${name}`);
       }
@@ -51,14 +51,14 @@ describe('the table of error codes', () => {
     expect(declared.length).toBeGreaterThan(50);
   });
 
-  it('has no code of two meanings', () => {
+  it('has each code only once', () => {
     const classesOf = new Map<string, string[]>();
     for (const { codes, name, path } of classes)
       for (const one of codes) classesOf.set(one, [...(classesOf.get(one) ?? []), `${path} ${name}`]);
     expect([...classesOf].filter(([, names]) => names.length > 1)).toEqual([]);
   });
 
-  it('has a code for each, in capitals', () => {
+  it('has a code in capitals for each', () => {
     for (const { codes, name } of classes) {
       expect([name, codes.length > 0]).toEqual([name, true]);
       for (const one of codes) expect(one).toMatch(/^[A-Z][A-Z0-9_]+$/);
@@ -67,7 +67,7 @@ describe('the table of error codes', () => {
 });
 
 describe('the links of the pages', () => {
-  it('lead to files that are there, and to headings in them', async () => {
+  it('lead to existing files and headings', async () => {
     const below = await readdir(join(ROOT, 'docs'), { recursive: true });
     const docs = below.filter((path) => path.endsWith('.md')).map((path) => `docs/${path}`);
     const broken: string[] = [];
@@ -85,7 +85,7 @@ describe('the links of the pages', () => {
   });
 });
 
-/** As GitHub makes them of headings. */
+/** The anchors of headings on GitHub. */
 function headingsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading

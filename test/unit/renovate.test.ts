@@ -12,7 +12,7 @@ const { customManagers } = JSON.parse(readFileSync(join(ROOT, 'renovate.json'), 
   readonly customManagers: readonly CustomManager[];
 };
 
-/** The versions that the managers find in a file, as Renovate would. */
+/** The versions that Renovate's managers would find in a file. */
 function found(file: string): string[] {
   const text = readFileSync(join(ROOT, file), 'utf8');
   return customManagers
@@ -24,14 +24,14 @@ function found(file: string): string[] {
 }
 
 describe('renovate.json', () => {
-  it('finds every version that the image is pinned to', () => {
+  it('finds every version that the image pins', () => {
     const text = readFileSync(join(ROOT, 'image/base.json'), 'utf8');
     const pinned = [...text.matchAll(/"version": "([^"]+)"/g)].map(([, version]) => version);
     expect(pinned.length).toBeGreaterThan(3);
     expect(found('image/base.json').sort()).toEqual(pinned.sort());
   });
 
-  it('finds every Go module that the tests take programs or definitions from', () => {
+  it('finds every Go module from which the tests take programs or definitions', () => {
     const files = globSync('test/support/*.ts', { cwd: ROOT });
     const missed = files.filter((file) => {
       const pins = [...readFileSync(join(ROOT, file), 'utf8').matchAll(/(module|package): '[^']+\.[^']+\//g)];

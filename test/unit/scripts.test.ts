@@ -15,7 +15,7 @@ const OLD_NODE = [
   `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'18.1.0'}})`,
 ];
 
-/** A repository with the real scripts, one source file, and an npm that notes its calls. */
+/** A repository with the real scripts, one source file, and an npm that records its calls. */
 let clone: string;
 
 beforeEach(async () => {
@@ -23,7 +23,7 @@ beforeEach(async () => {
   for (const name of ['scripts', '.ci']) {
     await cp(join(REPOSITORY, name), join(clone, name), { recursive: true });
   }
-  // There is nothing to bundle in this repository; the tests of agent and manager run their real bundles.
+  // This repository has nothing to bundle. The tests of the agent and the manager run their real bundles.
   for (const [file, name] of [
     ['bundle-agent.mjs', 'bundleAgent'],
     ['bundle-cli.mjs', 'bundleCli'],
@@ -62,7 +62,7 @@ function withNpm(script: string): Promise<void> {
   return writeProgram(join(clone, 'npm-bin'), 'npm', `echo "$@" >> npm-calls\n${script}`);
 }
 
-/** What `npm ci` leaves behind, as far as the scripts look at it. */
+/** Creates the files of `npm ci` that the scripts check. */
 function installing(): string {
   const modules = join(REPOSITORY, 'node_modules');
   return `rm -rf node_modules; mkdir -p node_modules/.bin
@@ -109,7 +109,7 @@ describe('setting up', () => {
     expect(await npmCalls()).toBe(1);
   });
 
-  it('builds again, and only that, when a source changed; what is no longer there leaves dist', async () => {
+  it('only builds again when a source changed, and removes stale files from dist', async () => {
     await setup();
     await rm(join(clone, 'src', 'main.ts'));
     await writeFile(join(clone, 'src', 'other.ts'), 'export {};\n');
@@ -128,14 +128,14 @@ describe('setting up', () => {
     expect(await readFile(join(clone, 'dist', 'main.js'), 'utf8')).toContain('one = 1');
   });
 
-  it('installs again when package-lock.json asks for other versions', async () => {
+  it('installs again when package-lock.json changes versions', async () => {
     await setup();
     await writeLock('1.0.1');
     expect((await setup()).code).toBe(0);
     expect(await npmCalls()).toBe(2);
   });
 
-  it('says what to do without npm', async () => {
+  it('says what to do when npm is missing', async () => {
     const { code, stderr } = await setup('');
     expect(code).toBe(1);
     expect(stderr).toMatch(/npm cannot be started \(ENOENT\)[^]*nodejs\.org/);
@@ -148,14 +148,14 @@ describe('setting up', () => {
     expect(stderr).toMatch(/`npm ci` failed with exit code 7[^]*registry/);
   });
 
-  it('says what to do when npm did not bring a Node along', async () => {
+  it('says what to do when npm did not install Node', async () => {
     await withNpm(`${installing()}; rm node_modules/.bin/node`);
     const { code, stderr } = await setup();
     expect(code).toBe(1);
     expect(stderr).toMatch(/ignore-scripts/);
   });
 
-  it('says what to do on a Node that is too old', async () => {
+  it('says what to do when Node is too old', async () => {
     const { code, stderr } = await execute(process.execPath, [
       ...OLD_NODE,
       join(clone, 'scripts', 'setup.mjs'),
@@ -201,7 +201,7 @@ describe('the last line of a check', () => {
     expect(await summaryOf(all, ['--checkout-changed'])).toEqual({ line: '9 passed, 1 failed', code: 1 });
   });
 
-  /** The summary of these results of `npm test`, `npm run test:e2e` and `npm run bench:guard`. */
+  /** The summary for these results of `npm test`, `npm run test:e2e` and `npm run bench:guard`. */
   async function summaryOf(results: Record<string, object | undefined>, args: readonly string[] = []) {
     const directory = join(clone, 'test-results');
     await rm(directory, { recursive: true, force: true });
@@ -216,7 +216,7 @@ describe('the last line of a check', () => {
     return { line: stdout.trimEnd().split('\n').at(-1), code };
   }
 
-  it('comes after the names of the tests that failed', async () => {
+  it('follows the names of the failed tests', async () => {
     await mkdir(join(clone, 'test-results'), { recursive: true });
     const failures = [
       {
@@ -240,7 +240,7 @@ describe('the last line of a check', () => {
   it.each<[string, string, RegExp]>([
     ['the set-up', 'exit 1', /Set up failed with exit code 1/],
     ['lint', `[ "$1" = ci ] || exit 5\n${installing()}`, /Lint failed with exit code 5/],
-  ])('is there when %s fails before the tests', async (_what, npm, failure) => {
+  ])('is printed when %s fails before the tests', async (_what, npm, failure) => {
     await withNpm(npm);
     const { code, stdout } = await execute(join(clone, '.ci', 'run'), []);
     expect(code).toBe(1);
@@ -250,7 +250,7 @@ describe('the last line of a check', () => {
 });
 
 describe('npm test', () => {
-  /** What jest is called with, and the tier that it and the tests see. */
+  /** The arguments of jest, and the tier passed to it and to the tests. */
   async function called(script: string, args: readonly string[]) {
     if (!existsSync(join(clone, 'dist'))) await setup();
     await writeScript('bin/mms.js', '');
@@ -268,7 +268,7 @@ writeFileSync(output, JSON.stringify({ numPassedTests: 1 }));`,
     return { ...result, calls: calls.trimEnd().split('\n') };
   }
 
-  it('runs the tier that its arguments ask for, and says when slow files were left out', async () => {
+  it('runs the tier for its arguments, and says when slow files were left out', async () => {
     const tiers: readonly (readonly [args: string, call: string])[] = [
       ['', 'quick'],
       ['--selectProjects unit', 'quick  --selectProjects unit'],
@@ -288,7 +288,7 @@ writeFileSync(output, JSON.stringify({ numPassedTests: 1 }));`,
     }
   });
 
-  it('ends although a server is left open, and says nothing of that', async () => {
+  it('ends with an open server, without a message about it', async () => {
     const rootDir = join(clone, 'tests');
     await mkdir(rootDir);
     const open = "test('leaves a server open', () => void require('node:http').createServer().listen(0));\n";
@@ -302,7 +302,7 @@ writeFileSync(output, JSON.stringify({ numPassedTests: 1 }));`,
     expect((await execute(process.execPath, [script, `--config=${config}`])).code).toBe(1);
   });
 
-  it('npm run soak: runs the long forms, one after the other, with the seed that is asked for', async () => {
+  it('npm run soak: runs the long forms one after another, with the given seed', async () => {
     const tiers = { slow: ['a.ts'], soak: { 'b.ts': 'longer' }, soakE2e: { 'e2e/c.ts': 'longer' } };
     await writeScript('test/tiers.json', JSON.stringify(tiers));
     await writeScript(

@@ -9,11 +9,11 @@ it('SECURITY.md names a test for each line about the manager', () => {
   expect(named.length).toBeGreaterThanOrEqual(10);
 });
 
-it.each(named.map(([, file = '', name = '']) => [file, name]))('there is the test %s › %s', (file, name) => {
+it.each(named.map(([, file = '', name = '']) => [file, name]))('the test %s › %s exists', (file, name) => {
   expect(readFileSync(new URL(file, root), 'utf8')).toContain(name.replaceAll("'", "\\'"));
 });
 
-it('each row of its tables has as many cells as its head', () => {
+it('each row of a table has as many cells as its head', () => {
   const tables = page.split(/\n\n+/).filter((block) => block.startsWith('|'));
   expect(tables.length).toBeGreaterThanOrEqual(4);
   for (const table of tables) {

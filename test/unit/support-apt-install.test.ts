@@ -9,7 +9,7 @@ import { canHave } from '../support/installed-program.ts';
 const FISH = { names: ['fish'], packages: ['fish', 'fish-common'], purpose: 'a shell to complete in' };
 
 let directory = '';
-/** A machine whose only program is an apt-get that would leave a file behind. */
+/** A machine whose only program is an apt-get that records its calls. */
 let machine: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
@@ -19,8 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-describe('what the tests miss on a machine', () => {
-  it('is not installed unasked: it says what to do', async () => {
+describe('a missing program of a test', () => {
+  it('is not installed without a request, and the error says what to do', async () => {
     const lines: string[] = [];
     const installing = aptInstall(FISH.packages, FISH.purpose, machine, (line) => lines.push(line));
     await expect(installing).rejects.toThrow(
@@ -44,7 +44,7 @@ describe('what the tests miss on a machine', () => {
     },
   );
 
-  it('is installed where that was asked for', async () => {
+  it('is installed if requested', async () => {
     const asked = { ...machine, KSERVE_MMS_APT_INSTALL: '1' };
     expect(await canHave(FISH, 'completion in fish', asked)).toBe(true);
     const lines: string[] = [];
@@ -52,7 +52,7 @@ describe('what the tests miss on a machine', () => {
     expect(lines).toEqual(['installing with apt-get, for a shell to complete in: fish fish-common']);
   });
 
-  it('is what is not in the PATH, under any of its names', async () => {
+  it('is one that is not in the PATH under any of its names', async () => {
     const browser = { names: ['chromium', 'apt-get'], packages: ['chromium'], purpose: 'a browser' };
     expect(await canHave(browser, 'the page', machine)).toBe(true);
   });

@@ -7,8 +7,8 @@ const shown = (...uris: readonly string[]) =>
     modelSpec: { storageUri, framework: 'sklearn', memory: '1Mi' },
   }));
 
-describe('holding versions of models.json against what was wanted', () => {
-  it('counts from a change to the version that shows it', () => {
+describe('comparing versions of models.json with the wanted models', () => {
+  it('measures the time from a change to the version that shows it', () => {
     const timeline = modelsJsonTimeline();
     timeline.want('m', 'v1', 100);
     timeline.see(shown(), 150);
@@ -26,13 +26,13 @@ describe('holding versions of models.json against what was wanted', () => {
     });
   });
 
-  it('counts what is never shown up to the end', () => {
+  it('measures a change that is never shown until the end', () => {
     const timeline = modelsJsonTimeline();
     timeline.want('m', 'v1', 100);
     expect(timeline.verdict(9000).slowest.add).toBe(8900);
   });
 
-  it('counts a model that goes missing later from its change on', () => {
+  it('measures a model that disappears later from its change on', () => {
     const timeline = modelsJsonTimeline();
     timeline.want('m', 'v1', 0);
     timeline.see(shown('v1'), 10);
@@ -41,7 +41,7 @@ describe('holding versions of models.json against what was wanted', () => {
     expect(timeline.verdict(6000)).toMatchObject({ slowest: { add: 5001 }, relapses: 1 });
   });
 
-  it('names what nobody ever wanted', () => {
+  it('names models that were never wanted', () => {
     const timeline = modelsJsonTimeline();
     timeline.see(shown('v1'), 0);
     expect(timeline.verdict(1).strangers).toEqual(['m']);

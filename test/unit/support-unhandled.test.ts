@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { settle } from '../support/clocks.ts';
 import { watchUnhandled } from '../support/unhandled.ts';
 
-describe('the watcher for unhandled rejections that other tests rely on', () => {
-  it('sees one, even where the test runner lets it pass because it is handled late', async () => {
+describe('the watcher for unhandled rejections', () => {
+  it('sees a rejection even if it is handled late, so that the test runner ignores it', async () => {
     const watcher = watchUnhandled();
     const late = Promise.reject(new Error('on purpose'));
     await settle();

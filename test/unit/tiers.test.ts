@@ -14,7 +14,7 @@ interface Tiers {
 }
 
 let tiers: Tiers;
-/** Every test file, below test/. */
+/** Every test file, relative to test/. */
 let files: readonly string[];
 
 beforeAll(async () => {
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 
 describe('test/tiers.json', () => {
-  it('names no file that there is not, and none twice', () => {
+  it('names only existing files, and each once', () => {
     const { slow, soak, soakE2e } = tiers;
     for (const names of [slow, [...Object.keys(soak), ...Object.keys(soakE2e)]]) {
       expect(names.filter((name) => !files.includes(name))).toEqual([]);
@@ -32,7 +32,7 @@ describe('test/tiers.json', () => {
     }
   });
 
-  it('has the soak run just the files that have a long form', async () => {
+  it('lists for the soak exactly the files with a long form', async () => {
     const sized: string[] = [];
     for (const file of files) {
       const text = await readFile(join(REPOSITORY, 'test', file), 'utf8');
@@ -41,7 +41,7 @@ describe('test/tiers.json', () => {
     expect([...Object.keys(tiers.soak), ...Object.keys(tiers.soakE2e)].sort()).toEqual(sized);
   });
 
-  it('is told in CONTRIBUTING: what each long form is', async () => {
+  it('is described in CONTRIBUTING, with each long form', async () => {
     const page = await readFile(join(REPOSITORY, 'CONTRIBUTING.md'), 'utf8');
     for (const [file, what] of Object.entries({ ...tiers.soak, ...tiers.soakE2e })) {
       expect(page).toContain(`| \`test/${file}\` | ${what} |`);
@@ -50,7 +50,7 @@ describe('test/tiers.json', () => {
 });
 
 describe('the tiers of jest', () => {
-  /** The files that jest would run, below test/. */
+  /** The files that jest would run, relative to test/. */
   async function listed(tier: string): Promise<string[]> {
     const env = { ...process.env, KSERVE_MMS_TEST_TIER: tier };
     const jest = join(REPOSITORY, 'node_modules', 'jest', 'bin', 'jest.js');
@@ -64,7 +64,7 @@ describe('the tiers of jest', () => {
       .sort();
   }
 
-  it('leave out what is slow in the quick tier, and nothing in another', async () => {
+  it('exclude slow files only in the quick tier', async () => {
     const all = files.filter((file) => !file.startsWith('e2e/'));
     expect(await listed('quick')).toEqual(all.filter((file) => !tiers.slow.includes(file)));
     expect(await listed('soak')).toEqual(all);

@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Around, Onward } from '../proxy/around.ts';
-import { readToNobody } from '../proxy/forward.ts';
+import { discardBody } from '../proxy/forward.ts';
 import { type BatchCaller, createBatchCaller } from './batch-call.ts';
 import { createGather } from './gather.ts';
 import { holdRequests, type NotHeld } from './held-requests.ts';
@@ -134,7 +134,7 @@ function refuse(incoming: IncomingMessage, outgoing: ServerResponse, why: NotHel
   if (!incoming.complete) outgoing.shouldKeepAlive = false;
   if (status === 503) outgoing.setHeader('retry-after', '1');
   answerText(outgoing, status, reason);
-  if (!incoming.complete) readToNobody(incoming);
+  if (!incoming.complete) discardBody(incoming);
 }
 
 /** In the format of Go's http.Error, which KServe's batcher answers with. */

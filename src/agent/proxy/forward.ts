@@ -103,7 +103,7 @@ function begin(exchange: Exchange, course: Course, way: Way, send: (made: Compon
       if (!made.request.writableFinished) made.request.destroy();
     });
     made.request.on('close', () => {
-      if (!incoming.complete) readToNobody(incoming);
+      if (!incoming.complete) discardBody(incoming);
     });
   };
   const failed = (fault: ConnectionFault) => {
@@ -198,7 +198,7 @@ function waitsForComponent(
     if (course.isOver) return;
     course.status = 503;
     answerSleeping(outgoing, answer);
-    if (!incoming.complete) readToNobody(incoming);
+    if (!incoming.complete) discardBody(incoming);
   });
   return true;
 }
@@ -217,7 +217,7 @@ function componentFailed(
     const why = code ?? message;
     refuse(outgoing, course.status, `the component at port ${upstream.port} does not answer: ${why}`);
   }
-  if (!incoming.complete) readToNobody(incoming);
+  if (!incoming.complete) discardBody(incoming);
 }
 
 /**
@@ -237,7 +237,7 @@ export function onceOver(outgoing: ServerResponse, over: () => void): () => void
 }
 
 /** Reads the rest of a body, so that its client reads the answer and sends its next request. */
-export function readToNobody(incoming: IncomingMessage): void {
+export function discardBody(incoming: IncomingMessage): void {
   incoming.unpipe();
   incoming.resume();
   const limit = setTimeout(() => incoming.socket.destroy(), LINGER).unref();

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CLIENT_GONE, forward, onceOver, readToNobody } from './forward.ts';
+import { CLIENT_GONE, forward, onceOver, discardBody } from './forward.ts';
 import { modelTarget } from '../../contract/model-target.ts';
 import type { PassedRequest } from './proxied-request.decide.ts';
 import { exchangeOf, type Serving } from './requests.ts';
@@ -75,7 +75,7 @@ function passAwake(wake: Wake, passage: Passage, next: () => void): void {
     answer: (answer) => {
       take();
       answerSleeping(outgoing, answer);
-      if (!incoming.complete) readToNobody(incoming);
+      if (!incoming.complete) discardBody(incoming);
     },
   });
 }

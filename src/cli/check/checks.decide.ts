@@ -1,4 +1,4 @@
-import type { Verdict } from '../../explanation/chain.decide.ts';
+import type { StepResult } from '../../explanation/chain.decide.ts';
 
 /** What a check of the installation looks at, and what mends it in general. */
 interface CheckEntry {
@@ -98,7 +98,7 @@ export function check(id: CheckId, { outcome, message }: Found): Check {
 }
 
 /** The same from a link of an explanation. */
-export function checkOf(id: CheckId, { outcome, message, advice }: Verdict): Check {
+export function checkOf(id: CheckId, { outcome, message, advice }: StepResult): Check {
   const found = check(id, { outcome: outcome === 'broken' ? 'failed' : outcome, message });
   return advice === undefined ? found : { ...found, advice };
 }

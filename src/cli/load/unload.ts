@@ -58,7 +58,7 @@ const ASK_TIMEOUT = seconds(5);
 const MAX_ANSWER = 64 * 1024;
 
 /** The model was created again while it was being unloaded. */
-class CreatedAnewError extends MmsError {
+class RecreatedError extends MmsError {
   readonly code = 'CREATED_ANEW';
   readonly retryable = false;
 }
@@ -66,7 +66,7 @@ class CreatedAnewError extends MmsError {
 /**
  * Deletes the TrainedModel and, by default, waits until it is unloaded, as far as can be known.
  *
- * @throws {NotInTimeError} NoSuchNameError, CreatedAnewError, ApiError
+ * @throws {NotInTimeError} NoSuchNameError, RecreatedError, ApiError
  */
 async function unloadModel(io: CommandIo, name: string, flags: UnloadFlags): Promise<void> {
   const interrupted = io.interruption();
@@ -103,7 +103,7 @@ async function untilUnloaded(run: {
     if (line !== last) io.stderr.write(`${name}: ${line}\n`);
     last = line;
     if (state === 'done') return facts.replicas;
-    if (state === 'replaced') throw new CreatedAnewError(`model ${name} stays: ${line}`);
+    if (state === 'replaced') throw new RecreatedError(`model ${name} stays: ${line}`);
     await systemClock.sleep(LOOK_EVERY, signal);
     if (signal.aborted) {
       const when = interrupted.aborted ? 'when you stopped waiting' : `after ${timeout / 1000} s`;

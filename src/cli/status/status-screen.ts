@@ -15,10 +15,10 @@ const HOME_AND_CLEAR = '\u001b[H\u001b[J';
 /** A terminal is redrawn each time; anywhere else the lines that are new or different are appended. */
 export function screenFor(stdout: Writable, headers = true): Screen {
   const terminal = isTerminal(stdout);
-  return terminal ? drawnAnew(stdout, headers) : appended(stdout, headers);
+  return terminal ? redrawn(stdout, headers) : appended(stdout, headers);
 }
 
-function drawnAnew(stdout: Writable & { readonly rows?: number }, headers: boolean): Screen {
+function redrawn(stdout: Writable & { readonly rows?: number }, headers: boolean): Screen {
   return {
     show(tables) {
       const lines = tablesText(tables, headers).trimEnd().split('\n');

@@ -48,13 +48,13 @@ export function topModels(
       const { name, namespace = '' } = model.metadata;
       const inferenceService = inferenceServiceOf(model);
       const its = byService.get(`${namespace}/${inferenceService ?? ''}`) ?? [];
-      const told = its.flatMap((pod) => pod.models ?? []);
-      const traffic = told.reduce((sum, of) => sumOf(sum, of.get(name) ?? NO_TRAFFIC), NO_TRAFFIC);
+      const reported = its.flatMap((pod) => pod.models ?? []);
+      const traffic = reported.reduce((sum, of) => sumOf(sum, of.get(name) ?? NO_TRAFFIC), NO_TRAFFIC);
       const reading = readTrainedModel(model);
       return {
         ...{ namespace, name, inferenceService, ...figuresOf(traffic) },
         memory: reading.kind === 'usable' ? reading.memory : undefined,
-        pods: { told: told.length, total: its.length },
+        pods: { told: reported.length, total: its.length },
       };
     })
     .sort((a, b) => sizeBy(b, order) - sizeBy(a, order) || byName(a, b));
@@ -101,9 +101,9 @@ export function topDocument(
     })),
     // No residency when all models stay in memory.
     ...residencyDocument(residentServices(pods)),
-    pods: pods.map(({ models: told, why, residency: _residency, ...rest }) => ({
+    pods: pods.map(({ models, why, residency: _residency, ...rest }) => ({
       ...rest,
-      told: told !== undefined,
+      told: models !== undefined,
       why: why ?? null,
     })),
   };

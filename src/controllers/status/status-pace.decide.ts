@@ -29,7 +29,7 @@ export interface PaceInput {
   readonly wanted: TrainedModelStatus;
   /** False while the state is transient. */
   readonly settled: boolean;
-  /** Since when the desired status has its current verdicts; words do not count. */
+  /** Since when the desired status has its current outcomes; words do not count. */
   readonly since: MonotonicMs;
   /** The earliest possible time of it; undefined before the first write. */
   readonly lastWriteAt: MonotonicMs | undefined;

@@ -25,7 +25,7 @@ const handlers = new Map<string, AdmissionHandler>([
     '/mutate',
     (request) => {
       requests.push(request);
-      // What a real handler does with a stranger's object: copy it whole and look into it.
+      // Does what a real handler does with a user's object: copies all of it and reads it.
       const copy = structuredClone(request.object ?? {});
       const { metadata } = copy;
       const denied = typeof metadata === 'object' && metadata !== null && 'deny' in metadata;
@@ -67,7 +67,7 @@ const withObject = (json: string): string =>
 const review = reviewOf('uid-1', { metadata: { name: 'pod' } });
 const of = (change: object): string => JSON.stringify({ ...(JSON.parse(review) as object), ...change });
 
-describe('a body that is no review of a version spoken here', () => {
+describe('a body that is not a supported AdmissionReview is rejected', () => {
   it.each([
     ['an empty body', '', {}, 400, ''],
     ['an empty body of another type', '', { 'content-type': 'text/plain' }, 400, ''],
@@ -77,7 +77,7 @@ describe('a body that is no review of a version spoken here', () => {
     ['gzip', review, { 'content-encoding': 'gzip' }, 415, ''],
     ['text that is not JSON', 'hello', {}, 400, ''],
     ['a truncated review', review.slice(0, -9), {}, 400, ''],
-    ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22]), {}, 400, ''],
+    ['bytes that are not valid UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22]), {}, 400, ''],
     ['null', 'null', {}, 400, ''],
     ['an array', `[${review}]`, {}, 400, ''],
     ['an empty object', '{}', {}, 400, ''],
@@ -92,8 +92,8 @@ describe('a body that is no review of a version spoken here', () => {
     ['a uid that is a number', of({ request: { uid: 7 } }), {}, 400, ''],
     ['a uid of 1 MB', of({ request: { uid: 'u'.repeat(1e6) } }), {}, 400, ''],
     ['a uid inherited from __proto__', '{"__proto__":{"request":{"uid":"uid-1"}}}', {}, 400, ''],
-    ['nothing but opening brackets', '['.repeat(1e6), {}, 413, ''],
-    ['a million levels', deep(1e6), {}, 413, ''],
+    ['only opening brackets', '['.repeat(1e6), {}, 413, ''],
+    ['a million levels of nesting', deep(1e6), {}, 413, ''],
     ['a body one byte too long', review.padEnd(MAX_BODY_BYTES + 1), {}, 413, ''],
   ])('%s', async (_name, body, headers, status, uid) => {
     const answer = await call(server, { body, headers });
@@ -113,7 +113,7 @@ describe('a body that is no review of a version spoken here', () => {
   });
 });
 
-describe('a review whose object cannot be used is denied with its uid', () => {
+describe('a review whose object cannot be processed is denied with its uid', () => {
   it.each([
     [`${MAX_NESTING_DEPTH} levels below the object`, withObject(deep(MAX_NESTING_DEPTH))],
     ['50,000 levels', withObject(deep(50_000))],
@@ -126,7 +126,7 @@ describe('a review whose object cannot be used is denied with its uid', () => {
   });
 });
 
-describe('a review that holds more than a pod can is denied with its uid, and told which bound it passes', () => {
+describe('a review beyond the bounds is denied with its uid and a message that names the bound', () => {
   const many = (count: number, json: (index: number) => string): string =>
     Array.from({ length: count }, (_, index) => json(index)).join(',');
   const { values, names } = REVIEW_BOUNDS;
@@ -135,11 +135,11 @@ describe('a review that holds more than a pod can is denied with its uid, and to
     ['empty objects without a list', `{"spec":{},${many(values, () => '{}')}}`, 'values'],
     ['empty lists', `{"spec":{"x":[${many(values, () => '[]')}]}}`, 'values'],
     ['numbers', `{"spec":{"x":[${many(values + 1, () => '1')}]}}`, 'values'],
-    ['one name again and again', `{"metadata":{${many(values + 1, () => '"a":1')}}}`, 'values'],
+    ['one name many times', `{"metadata":{${many(values + 1, () => '"a":1')}}}`, 'values'],
     ['environment variables', `{"spec":{"env":[${many(values / 2, () => '{"name":""}')}]}}`, 'values'],
     ['annotations', `{"annotations":{${many(names * 1.2, (at) => `"k${at}":""`)}}}`, 'names'],
-    ['objects of a name each', `{"x":[${many(names * 1.2, (at) => `{"${at}":0}`)}]}`, 'names'],
-    ['names that are escaped', `{"x":{${many(names * 1.2, (at) => `"\\u0041${at}":0`)}}}`, 'names'],
+    ['objects with one name each', `{"x":[${many(names * 1.2, (at) => `{"${at}":0}`)}]}`, 'names'],
+    ['escaped names', `{"x":{${many(names * 1.2, (at) => `"\\u0041${at}":0`)}}}`, 'names'],
     ['names with quotes in them', `{"x":{${many(names * 1.2, (at) => `"\\"${at}":0`)}}}`, 'names'],
   ])('%s', async (_name, object, bound) => {
     const answer = await call(server, { body: withObject(object) });
@@ -152,7 +152,7 @@ describe('a review that holds more than a pod can is denied with its uid, and to
 
   it.each([
     [
-      'a pod of 5,000 variables, managed fields and all',
+      'a pod with 5,000 variables and their managed fields',
       ((): string => {
         const env = Array.from({ length: 5000 }, (_, at) => ({ name: `VARIABLE_${at}`, value: 'v' }));
         const fields = Object.fromEntries(
@@ -162,27 +162,30 @@ describe('a review that holds more than a pod can is denied with its uid, and to
         return JSON.stringify({ metadata: { managedFields }, spec: { containers: [{ env }] } });
       })(),
     ],
-    ['commas, colons and brackets within text', JSON.stringify({ x: '{},[]:"\\'.repeat(20_000) })],
-  ])('but not %s', async (_name, object) => {
+    ['commas, colons and brackets inside a string', JSON.stringify({ x: '{},[]:"\\'.repeat(20_000) })],
+  ])('does not deny %s', async (_name, object) => {
     expect(answeredReview(await call(server, { body: withObject(object) })).allowed).toBe(true);
   });
 });
 
-describe('a review is decided, whatever else is in it', () => {
+describe('a review is decided, whatever else it contains', () => {
   it.each([
     ['a pod', review],
     ['a charset', review],
-    ['a body of just the longest length', review.padEnd(MAX_BODY_BYTES)],
+    ['a body of exactly the maximum length', review.padEnd(MAX_BODY_BYTES)],
     ['nesting within the limit', withObject(deep(MAX_NESTING_DEPTH - 2))],
-    ['brackets within a string', withObject(JSON.stringify({ text: `\\"${'['.repeat(5000)}` }))],
-    ['an own __proto__', withObject('{"__proto__":{"polluted":true},"metadata":{"__proto__":{"deny":1}}}')],
+    ['brackets inside a string', withObject(JSON.stringify({ text: `\\"${'['.repeat(5000)}` }))],
+    ['__proto__ as a key', withObject('{"__proto__":{"polluted":true},"metadata":{"__proto__":{"deny":1}}}')],
     [
-      'an own constructor',
+      'constructor as a key',
       withObject('{"constructor":{"prototype":{"polluted":true}},"metadata":{"labels":{"constructor":"x"}}}'),
     ],
-    ['__proto__ beside the request', review.replace('{', '{"__proto__":{"apiVersion":"v0","request":null},')],
+    [
+      '__proto__ next to the request',
+      review.replace('{', '{"__proto__":{"apiVersion":"v0","request":null},'),
+    ],
     ['unknown fields', of({ somethingNew: { a: 1 } })],
-    ['a name in Chinese and an emoji', withObject('{"metadata":{"annotations":{"标题":"\u{1F600}"}}}')],
+    ['Chinese characters and an emoji', withObject('{"metadata":{"annotations":{"标题":"\u{1F600}"}}}')],
   ])('%s', async (_name, body) => {
     const answer = await call(server, {
       body,
@@ -205,7 +208,7 @@ describe('a review is decided, whatever else is in it', () => {
   });
 });
 
-describe('a handler that fails is answered for, with the uid', () => {
+describe('a handler that fails gets a response with the uid', () => {
   it.each([
     [
       '/retry',
@@ -229,12 +232,12 @@ describe('a handler that fails is answered for, with the uid', () => {
     expect(status?.message).not.toContain('secret detail');
   });
 
-  it('a handler is told when its time is over', () => {
+  it('aborts the handler when its deadline passes', () => {
     expect(abortedHandlers).toBe(1);
   });
 });
 
-describe('what is not a call to a webhook', () => {
+describe('a request that is not a webhook call', () => {
   it.each([
     ['GET', '/mutate', 405],
     ['PUT', '/mutate', 405],
@@ -243,7 +246,7 @@ describe('what is not a call to a webhook', () => {
     ['POST', '/mutate-pods/../..', 404],
     ['POST', '/%E0%A4%A', 404],
     ['POST', '//', 404],
-  ])('%s %s is answered with %i', async (method, path, status) => {
+  ])('answers %s %s with %i', async (method, path, status) => {
     const { status: got, headers } = await call(server, {
       method,
       path,
@@ -255,31 +258,31 @@ describe('what is not a call to a webhook', () => {
   });
 });
 
-describe('clients that mean harm, or are broken', () => {
+describe('malicious or broken clients', () => {
   const head = (length: string): string =>
     `POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${length}\r\n\r\n`;
   const megabyte = Buffer.alloc(1 << 20, 0x20);
   const chunk = Buffer.concat([Buffer.from('100000\r\n'), megabyte, Buffer.from('\r\n')]);
 
-  it('an endless body is answered with 413, and cut off', async () => {
+  it('answers an endless body with 413 and closes the connection', async () => {
     const { received, sentBytes } = await sendBytes(server, head('Transfer-Encoding: chunked'), () => chunk);
     expect(received).toMatch(/^HTTP\/1.1 413 /);
     expect(received).toContain('Connection: close');
     expect(sentBytes).toBeGreaterThan(MAX_BODY_BYTES);
   });
 
-  it('a length over the limit is refused before the body is read', async () => {
+  it('rejects a Content-Length over the limit before it reads the body', async () => {
     const { received } = await sendBytes(server, head('Content-Length: 99999999999'), () => undefined);
     expect(received).toMatch(/^HTTP\/1.1 413 /);
   });
 
-  it('an endless body to a path that does not exist is cut off', async () => {
+  it('closes the connection of an endless body to an unknown path', async () => {
     const lost = head('Transfer-Encoding: chunked').replace('/mutate', '/nowhere');
     expect((await sendBytes(server, lost, () => chunk)).received).toMatch(/^HTTP\/1.1 404 /);
   });
 
-  it('a body that never ends to arrive times out, and nobody else waits for it', async () => {
-    // Of its own, for a busy machine may need more than this second for an honest body.
+  it('times out an incomplete body without delaying other requests', async () => {
+    // Uses its own server: on a busy machine a valid body may take more than this second.
     const impatient = await startLoopbackServer({ handlers, requestTimeout: seconds(1) });
     try {
       const slow = sendBytes(impatient, head('Content-Length: 500'), (count) =>
@@ -293,14 +296,14 @@ describe('clients that mean harm, or are broken', () => {
     }
   });
 
-  it('plain HTTP and garbage leave the server as it is', async () => {
+  it('keeps serving after plain HTTP and invalid bytes', async () => {
     const { received } = await sendBytes(server, 'GARBAGE\r\n\r\n', () => undefined);
     expect(received).toMatch(/^HTTP\/1.1 400 /);
     await expect(fetch(`http://127.0.0.1:${server.port}/mutate`)).rejects.toThrow();
     expect((await call(server, { body: review })).status).toBe(200);
   });
 
-  it('answers 200 calls at once, each with its own uid', async () => {
+  it('answers 200 concurrent calls, each with its own uid', async () => {
     const uids = Array.from({ length: 200 }, (_, index) => `uid-${index}`);
     const answers = await Promise.all(uids.map((uid) => call(server, { body: reviewOf(uid, {}) })));
     expect(answers.map((answer) => answeredReview(answer).uid)).toEqual(uids);
@@ -308,7 +311,7 @@ describe('clients that mean harm, or are broken', () => {
 });
 
 describe('metrics', () => {
-  it('see path, outcome and duration of every call', async () => {
+  it('record the path, outcome and duration of every call', async () => {
     const before = observed.length;
     await call(server, { body: review });
     expect(observed.slice(before)).toEqual([

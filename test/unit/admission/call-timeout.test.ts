@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { handlerDeadline } from '../../../src/admission/call-timeout.ts';
 
-describe('how long a handler may take, in ms', () => {
+describe('the deadline of a handler, in ms', () => {
   it.each([
     ['/x?timeout=10s', 9500],
     ['/x?timeout=1s', 900],

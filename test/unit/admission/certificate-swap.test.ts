@@ -14,8 +14,8 @@ const CALLERS = 4;
 
 const handlers = new Map([['/mutate', () => Promise.resolve({ kind: 'allowed' } as const)]]);
 
-describe('a certificate that is swapped under load', () => {
-  it(`${SWAPS} authorities, one every ${EVERY} ms: no call fails, on open connections and on new ones`, async () => {
+describe('replacing the certificate under load', () => {
+  it(`${SWAPS} authorities, one every ${EVERY} ms: no call fails, on open connections or new ones`, async () => {
     const server = await startLoopbackServer({ handlers });
     const { port } = server;
     let caBundle = server.ca;
@@ -24,13 +24,13 @@ describe('a certificate that is swapped under load', () => {
     const served = new Set<string>();
     let calls = 0;
 
-    // Only the very first authority is trusted here: a dropped connection could not be opened again.
+    // Trusts only the first authority: a dropped connection could not be opened again.
     const keptAlive = async (): Promise<void> => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       for (const target = { port, ca: server.ca }; running; calls++) await callOnce(target, agent);
       agent.destroy();
     };
-    // What API servers do for the first call after a while: trust what is published when they connect.
+    // Does what API servers do for a first call: trust the caBundle that is published when they connect.
     const connecting = new Map<symbol, string>();
     const newConnections = async (): Promise<void> => {
       for (; running; calls++) {
@@ -52,7 +52,7 @@ describe('a certificate that is swapped under load', () => {
       const { authority, issue } = await makeIssue(maker, ['127.0.0.1']);
       const old = caBundle;
       caBundle = old + authority.pem;
-      // The grace: nobody connects any more who has not heard of the new authority.
+      // The grace period: wait until no client connects with the old caBundle.
       while ([...connecting.values()].includes(old)) await systemClock.sleep(milliseconds(1));
       server.setCertificate({ certificate: issue.leaf.pem, key: issue.leaf.key });
       served.add(await servedCertificate(port, caBundle));
@@ -71,7 +71,7 @@ describe('a certificate that is swapped under load', () => {
     expect(calls).toBeGreaterThan(SWAPS * CALLERS);
   });
 
-  it('speaks TLS 1.2 and later, and still so after a swap', async () => {
+  it('requires TLS 1.2 or later, also after a swap', async () => {
     const server = await startLoopbackServer({ handlers });
     const { authority, issue } = await makeIssue(maker, ['127.0.0.1']);
     const versions = async (ca: string): Promise<(string | null)[]> => {
@@ -86,7 +86,7 @@ describe('a certificate that is swapped under load', () => {
     await server.stop();
   });
 
-  it('a key that does not belong to the certificate is refused, and the old one serves on', async () => {
+  it('rejects a key that does not match the certificate, and keeps serving the old one', async () => {
     const server = await startLoopbackServer({ handlers });
     const [one, other] = await Promise.all([
       makeIssue(maker, ['127.0.0.1']),

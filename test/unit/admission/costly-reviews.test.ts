@@ -14,7 +14,7 @@ import { validateTrainedModels } from '../../../src/admission/validate-trained-m
 import { costlyReviews } from '../../support/costly-reviews.ts';
 
 const KIB = 1024;
-/** Some copies of what an agent may take over from a pod, and none of the pod. */
+/** Room for some copies of what an agent may take over from a pod, and for no copy of the pod. */
 const MOST_WRITTEN = 3 * 1024 * KIB;
 
 const multiModel = {
@@ -46,7 +46,7 @@ const handlers = new Map<string, AdmissionHandler>([
   ],
 ]);
 
-/** What the endpoint does with a body once it is there. */
+/** Does what the endpoint does with a complete body. */
 async function answerTo(path: string, body: Buffer): Promise<AdmissionReview['response']> {
   const meter = jsonMeter(REVIEW_BOUNDS, 1);
   if (meter.add(body) !== undefined) throw new Error('the review is beyond the bounds, and costs nothing');
@@ -67,7 +67,7 @@ afterEach(() => {
   Object.assign(JSON, { parse, stringify });
 });
 
-/** Counts the characters of JSON that are read and written; a spy would keep all of them. */
+/** Counts the characters of JSON that are read and written. A spy would keep all of them. */
 function countJson(): { readonly read: number; readonly written: number } {
   const count = { read: 0, written: 0 };
   Object.assign(JSON, {
@@ -86,7 +86,7 @@ function countJson(): { readonly read: number; readonly written: number } {
 
 const reviews = costlyReviews({ bytes: MAX_BODY_BYTES, ...REVIEW_BOUNDS });
 
-/** Time differs from machine to machine; what takes it is what is read and written. */
+/** Time differs between machines, so this counts what takes time: the JSON that is read and written. */
 it.each(reviews.map((review) => [review.name, review] as const))(
   'is parsed once, and its answer does not grow with it: %s',
   async (_name, { path, body }) => {

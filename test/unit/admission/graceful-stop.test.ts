@@ -10,7 +10,7 @@ import { systemClock } from '../../../src/lib/system-clock.ts';
 const DRAIN = milliseconds(15_000);
 const body = reviewOf('uid-1', {});
 
-/** The machine's time, but for the drain, which is over when the test says so. */
+/** The system clock, except that the test decides when the drain ends. */
 function clockWithDrain(): { clock: Clock; endDrain: () => void } {
   let endDrain = (): void => undefined;
   const drained = new Promise<void>((resolve) => (endDrain = resolve));
@@ -20,7 +20,7 @@ function clockWithDrain(): { clock: Clock; endDrain: () => void } {
 }
 
 describe('a graceful stop', () => {
-  it('fails readiness first, serves on while it drains, finishes what is in flight, and no call fails', async () => {
+  it('fails readiness first, serves during the drain, finishes calls in flight, and fails no call', async () => {
     const { clock, endDrain } = clockWithDrain();
     let finishSlow = (_decision: AdmissionDecision): void => undefined;
     const slowDecision = new Promise<AdmissionDecision>((resolve) => (finishSlow = resolve));
@@ -45,7 +45,8 @@ describe('a graceful stop', () => {
 
     const stopped = server.stop();
     expect(server.readiness()).toBe('the webhook server is shutting down');
-    // The open connections serve once more and close; then come new ones, as long as the endpoints still say so.
+    // The open connections serve one more call and close. New ones follow as long as the endpoints list this
+    // server.
     for (let round = 0; round < 10; round++) expect(await connections()).toEqual(each('close'));
     const slow = call(server, { body, path: '/slow' });
     await slowRuns;
@@ -58,7 +59,7 @@ describe('a graceful stop', () => {
     agents.forEach((agent) => agent.destroy());
   });
 
-  it('takes the connection of a call that came before it, too, and knows how many there are', async () => {
+  it('also closes the connection of a call that started before it, and counts the reviews in flight', async () => {
     const { clock, endDrain } = clockWithDrain();
     const decision = Promise.withResolvers<AdmissionDecision>();
     const called = Promise.withResolvers<undefined>();
@@ -81,7 +82,7 @@ describe('a graceful stop', () => {
     agent.destroy();
   });
 
-  it('does not wait for idle connections, nor twice', async () => {
+  it('does not wait for idle connections, and stops once', async () => {
     const handlers = new Map([['/mutate', () => Promise.resolve({ kind: 'allowed' } as const)]]);
     const server = await startLoopbackServer({ handlers });
     const agent = new Agent({ keepAlive: true });

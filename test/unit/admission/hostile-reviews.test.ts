@@ -80,13 +80,13 @@ const reviewWith = (request: Json): Json => ({
   ...{ kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request },
 });
 
-/** Values of each type of JSON, and those that break what is done with text or an object carelessly. */
+/** Values of each JSON type, and those that break careless handling of a string or object. */
 const VALUES: readonly Json[] = [
   ...[null, true, 0, -1, 1e308, '', 'x', '../secrets', '%2e%2e', '\u0000', '\ud800'],
   ...[[], [null], [[]], {}, { name: {} }, { toString: 1, valueOf: 1 }, { length: -1 }, { then: 1 }],
 ];
 
-/** The document with the value at each of its places in turn, and without what is there. */
+/** Yields the document with the value at each of its places in turn, and without what is there. */
 function* variants(document: Json, put: readonly (Json | undefined)[]): Generator<Json> {
   for (const value of put) if (value !== undefined) yield value;
   if (typeof document !== 'object' || document === null) return;
@@ -101,13 +101,13 @@ function* variants(document: Json, put: readonly (Json | undefined)[]): Generato
   }
 }
 
-/** Twenty at a time: each takes a connection. */
+/** Yields twenty at a time, because each takes a connection. */
 function* batches<T>(all: Iterable<T>): Generator<T[]> {
   const list = [...all];
   while (list.length > 0) yield list.splice(0, 20);
 }
 
-/** Each text of the document replaced. */
+/** Yields the document with each of its strings replaced in turn. */
 function* withText(document: Json, text: string): Generator<Json> {
   if (typeof document === 'string') yield text;
   if (typeof document !== 'object' || document === null) return;
@@ -120,7 +120,7 @@ function* withText(document: Json, text: string): Generator<Json> {
   }
 }
 
-describe('a review that anybody may have sent', () => {
+describe('a review from an untrusted client', () => {
   const cache = {
     get: (key: string) => (key === 'models/sk' ? multiModel : undefined),
   } as unknown as ObjectCache<InferenceService>;
@@ -185,7 +185,7 @@ describe('a review that anybody may have sent', () => {
     },
   );
 
-  /** With a pattern that goes by the square one review takes 15 s, and without one some milliseconds. */
+  /** With a pattern of quadratic time, one review takes 15 s. Without one it takes some milliseconds. */
   it.each([
     ['slashes', `${'/'.repeat(1e5)}x`],
     ['colons', `a://${':'.repeat(1e5)}`],

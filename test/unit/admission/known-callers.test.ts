@@ -8,7 +8,7 @@ import { inferenceService } from '../../support/cluster-client.ts';
 import { predictorPod } from '../../support/predictor-pod.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
 
-/** A service account that lists a Secret which does not exist. */
+/** A service account that lists a missing Secret. */
 const CREDENTIALS = {
   of: () =>
     Promise.resolve({
@@ -36,20 +36,20 @@ function askedBy(callerIsKnown: boolean, owner = 'sk') {
   return answer.then((decision) => ({ decision, logged: logged.join('\n') }));
 }
 
-describe('what is noticed about Secrets', () => {
+describe('a finding about Secrets', () => {
   it('is a warning to the API server', async () => {
     const { decision } = await askedBy(true);
     expect(decision).toMatchObject({ kind: 'patched', warnings: [expect.stringContaining('gone')] });
   });
 
-  it('is in the log, and in no answer, where anyone may have asked', async () => {
+  it('is only logged when the caller is unknown', async () => {
     const { decision, logged } = await askedBy(false);
     expect(JSON.stringify(decision)).not.toContain('gone');
     expect(logged).toContain('gone');
   });
 });
 
-it('an answer to anyone does not tell an absent InferenceService from one that is not multi-model', async () => {
+it('the response to an unknown caller does not distinguish an absent InferenceService from one that is not multi-model', async () => {
   const { decision } = await askedBy(false, 'absent');
   expect(decision).toMatchObject({ auditAnnotations: { reason: 'NotMMSPredictor' }, warnings: [] });
 });

@@ -10,7 +10,7 @@ import { startLoopbackServer } from '../../support/admission-server.ts';
 import { eventually, eventuallyTrue } from '../../support/eventually.ts';
 import { watchWarnings } from '../../support/warnings.ts';
 
-/** More than the eleven listeners of one kind that Node warns of. */
+/** More than the ten listeners of one event after which Node warns. */
 const MANY = 40;
 const BODY = reviewOf('uid', { metadata: { name: 'p' } });
 
@@ -78,7 +78,7 @@ async function nothingIsLeft(): Promise<void> {
   expect(warnings.seen).toEqual([]);
 }
 
-it('a warning of Node would be seen', async () => {
+it('the test sees warnings of Node', async () => {
   const target = new EventTarget();
   for (let count = 0; count < MANY; count += 1) target.addEventListener('x', () => undefined);
   await eventually(() => expect(warnings.seen.join()).toContain('MaxListenersExceededWarning'));
@@ -89,13 +89,13 @@ describe.each([
   ['reviews', whole('/now')],
   ['reviews in pieces', chunked],
   ['reviews that fail', whole('/fails')],
-  ['reviews that wait', whole('/later')],
-  ['methods that are not served', 'GET /now HTTP/1.1\r\nHost: x\r\n\r\n'],
-  ['paths that are not there', 'GET /none HTTP/1.1\r\nHost: x\r\n\r\n'],
-  ['bodies that are no review', `${head('/now', 2)}{}`],
+  ['reviews in progress', whole('/later')],
+  ['unsupported methods', 'GET /now HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['unknown paths', 'GET /none HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['bodies that are not a review', `${head('/now', 2)}{}`],
   ['bodies of another type', `${head('/now', 2, 'text/plain')}{}`],
-])('one TLS connection has no listener and no byte left over from %s', (_, request) => {
-  it('one after the other', async () => {
+])('a TLS connection leaves no listener and no byte behind after %s', (_, request) => {
+  it('one after another', async () => {
     const client = await open();
     for (let count = 0; count < MANY && !client.over(); count += 1) {
       client.socket.write(request);
@@ -110,15 +110,15 @@ describe.each([
   });
 
   it.each([
-    ['in advance', '', () => undefined],
-    ['in advance, with what is no HTTP after them', 'x\r\n\r\n', () => undefined],
+    ['pipelined', '', () => undefined],
+    ['pipelined, followed by bytes that are not HTTP', 'x\r\n\r\n', () => undefined],
     [
-      'in advance, with half a body after them',
+      'pipelined, followed by half a body',
       `${head('/now', 900)}abc`,
       (socket: TLSSocket) => void socket.end(),
     ],
-    ['in advance, and hung up', '', (socket: TLSSocket) => void socket.end()],
-    ['in advance, and cut', '', (socket: TLSSocket) => void socket.destroy()],
+    ['pipelined, then closed', '', (socket: TLSSocket) => void socket.end()],
+    ['pipelined, then reset', '', (socket: TLSSocket) => void socket.destroy()],
   ])('%s', async (_how, tail, then) => {
     const client = await open();
     client.socket.write(request.repeat(MANY) + tail, () => then(client.socket));
@@ -128,7 +128,7 @@ describe.each([
   });
 });
 
-it('closes a connection whose next request comes before the answer', async () => {
+it('closes a connection that sends its next request before the response', async () => {
   const client = await open();
   client.socket.write(whole('/later').repeat(MANY));
   await eventuallyTrue('the connection is closed', client.over);

@@ -9,7 +9,7 @@ import { silentLogger } from '../../../src/lib/log.ts';
 import { inferenceService } from '../../support/cluster-client.ts';
 import { predictorPod } from '../../support/predictor-pod.ts';
 
-/** Answers for a pod whose logger is so, in a cluster that has the service accounts named, each with a Secret for https. */
+/** Answers for a pod with this logger. Each of these service accounts has a Secret for https. */
 async function answerFor(logger: object, accounts: readonly string[], annotations: Record<string, string>) {
   const asked: string[] = [];
   const service = inferenceService('sk', { sklearn: {}, logger });
@@ -54,7 +54,7 @@ const STORE = { url: 's3://logs', storage: { path: 'p' } };
 describe("the Secrets of a logger's store", () => {
   it.each([
     ["KServe's default account", STORE, 'logger-sa'],
-    ['the one that the store names', { ...STORE, storage: { serviceAccountName: 'mine' } }, 'mine'],
+    ['the account that the store names', { ...STORE, storage: { serviceAccountName: 'mine' } }, 'mine'],
   ])('are those of %s', async (_what, logger, account) => {
     const { asked, patch, warnings } = await answerFor(logger, ['default', account], LOGGED);
     expect(asked).toEqual(['default', account].sort());
@@ -63,12 +63,12 @@ describe("the Secrets of a logger's store", () => {
     expect(warnings).toEqual([]);
   });
 
-  it('are told when their account does not exist', async () => {
+  it('add a warning when their account does not exist', async () => {
     const { warnings } = await answerFor(STORE, ['default'], LOGGED);
     expect(warnings).toEqual([expect.stringMatching(/logger-sa does not exist.*serviceAccountName/)]);
   });
 
-  it('are not looked for under what no account can be called', async () => {
+  it('are not read for an invalid account name', async () => {
     const logger = { ...STORE, storage: { serviceAccountName: '../../secrets' } };
     const { asked, warnings } = await answerFor(logger, ['default'], LOGGED);
     expect(asked).toEqual(['default']);
@@ -78,7 +78,7 @@ describe("the Secrets of a logger's store", () => {
   it.each([
     ['a pod without a logger', STORE, {}],
     ['a logger without a store', { url: 'http://sink/' }, LOGGED],
-  ])('are not looked for by %s', async (_what, logger, annotations) => {
+  ])('are not read for %s', async (_what, logger, annotations) => {
     const { asked, warnings } = await answerFor(logger, ['default'], annotations);
     expect(asked).toEqual(['default']);
     expect(warnings).toEqual([]);

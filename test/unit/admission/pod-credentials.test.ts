@@ -34,7 +34,7 @@ function scene(names: readonly string[] = []) {
 }
 const named = (name: string) => ({ annotation: ANNOTATION, name });
 
-it('a rollout of many pods reads each Secret once, those with https headers too', async () => {
+it('reads each Secret once for a rollout of many pods, also those with https headers', async () => {
   const { clock, reads, of } = scene(['web', 'other', 'web']);
   for (let pod = 0; pod < 100; pod += 1) await of();
   expect(reads).toEqual(['ns/web', 'ns/other']);
@@ -43,14 +43,14 @@ it('a rollout of many pods reads each Secret once, those with https headers too'
   expect(reads).toHaveLength(4);
 });
 
-it('a Secret that the pod names is read once, in place of those of its account', async () => {
+it('reads a Secret that the pod names once, instead of those of its account', async () => {
   const { reads, of } = scene(['web']);
   for (let pod = 0; pod < 100; pod += 1) await of({ named: named('mine') });
   expect(reads).toEqual(['ns/mine']);
 });
 
 it.each(['', '../secrets/x', 'a/b', 'UPPER', 'x'.repeat(254), 'a b', '.'])(
-  'what cannot be the name of a Secret is refused and not asked for: %j',
+  'rejects an invalid Secret name without reading it: %j',
   async (name) => {
     const { reads, of } = scene(['web']);
     const { refusal } = credentialsFor(await of({ named: named(name) }), DEFAULT_SYSTEM_CONFIG.credentials);
@@ -59,7 +59,7 @@ it.each(['', '../secrets/x', 'a/b', 'UPPER', 'x'.repeat(254), 'a b', '.'])(
   },
 );
 
-it('keeps no value', async () => {
+it('keeps no value of a Secret', async () => {
   const { of } = scene(['web', 'gone']);
   const found = await of();
   expect(found).toMatchObject({
@@ -69,7 +69,7 @@ it('keeps no value', async () => {
   expect(JSON.stringify(found)).not.toContain('canary');
 });
 
-it('a manager that may read no Secrets says so to a pod that names one', async () => {
+it('a manager that may not read Secrets warns a pod that names one', async () => {
   const lookup = await NO_CREDENTIALS.of({ namespace: 'ns', serviceAccountName: 'sa', named: named('mine') });
   const { parts, warnings, refusal } = credentialsFor(lookup, DEFAULT_SYSTEM_CONFIG.credentials);
   expect({ parts, refusal }).toEqual({ parts: [], refusal: undefined });
@@ -79,7 +79,7 @@ it('a manager that may read no Secrets says so to a pod that names one', async (
 describe('a service account that lists thousands of Secrets', () => {
   const many = Array.from({ length: 5_000 }, (_, index) => `s${index}`);
 
-  it('has the first 64 read, and its pods are told so', async () => {
+  it('has only its first 64 read, and its pods get a warning', async () => {
     const { reads, of } = scene(many);
     const found = await of();
     expect(reads).toEqual(many.slice(0, 64).map((name) => `ns/${name}`));
@@ -87,7 +87,7 @@ describe('a service account that lists thousands of Secrets', () => {
     expect(warnings.at(-1)).toContain('service account sa lists more than 64 Secrets');
   });
 
-  it('is kept with no more of them, and with no text that is no name', () => {
+  it('is cached with no more of them, and without invalid names', () => {
     const annotations = { notes: 'x'.repeat(100_000), 'eks.amazonaws.com/role-arn': 'x'.repeat(100_000) };
     const account: ServiceAccount = {
       metadata: { name: 'sa', namespace: 'ns', annotations },
@@ -98,7 +98,7 @@ describe('a service account that lists thousands of Secrets', () => {
     expect(JSON.stringify(kept).length).toBeLessThan(2_000);
   });
 
-  it('waits for its turn: few are read at once for a namespace, and another does not wait', async () => {
+  it('waits for its turn: few are read at once for a namespace, and other namespaces do not wait', async () => {
     const open: (() => void)[] = [];
     const running = new Map<string, number>();
     const accounts = new Map(
@@ -135,7 +135,7 @@ describe('a service account that lists thousands of Secrets', () => {
     expect((await Promise.all(waiting)).every(({ secrets }) => secrets.length === 64)).toBe(true);
   });
 
-  it('has a Secret read once, however many pods ask for it meanwhile', async () => {
+  it('has a Secret read once for many concurrent pods', async () => {
     const { reads, of } = scene(['web']);
     await Promise.all(Array.from({ length: 50 }, () => of()));
     expect(reads).toEqual(['ns/web']);

@@ -18,7 +18,7 @@ const lists = record({ was: array(json()), is: array(json()) }).map(
 );
 
 describe('the patch between two documents', () => {
-  it("is fast-json-patch's own, operation by operation", () => {
+  it('equals that of fast-json-patch, operation by operation', () => {
     assert(
       property(oneof(documents, lists), ([before, after]) => {
         expect(patchBetween(before, after)).toEqual(jsonPatch.compare(before, after));
@@ -26,7 +26,7 @@ describe('the patch between two documents', () => {
     );
   });
 
-  it('does not look into what both share, and does not copy what is added', () => {
+  it('does not read what both share, and does not copy what is added', () => {
     const shared = new Proxy({}, { ownKeys: () => fail() });
     const added = { a: 1 };
     const [operation, ...others] = patchBetween({ shared }, { shared, added });
@@ -34,7 +34,7 @@ describe('the patch between two documents', () => {
     expect((operation as { value: unknown }).value).toBe(added);
   });
 
-  it('replaces a list of which very many entries differ, and is right', () => {
+  it('replaces a list when very many of its entries differ', () => {
     const list = (value: number): object => ({
       list: Array.from({ length: 500 }, (_, at) => ({ at, value })),
     });

@@ -10,7 +10,7 @@ import { scriptedApi } from '../../support/scripted-api.ts';
 import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
 import type { ScriptedApi } from '../../support/scripted-api.ts';
 
-describe('a TrainedModel of an InferenceService whose models sleep', () => {
+describe('a TrainedModel of an InferenceService with on-demand residency', () => {
   const asked = async (
     memory: string,
     annotations: Record<string, string>,
@@ -23,7 +23,7 @@ describe('a TrainedModel of an InferenceService whose models sleep', () => {
     const group = () => [];
     const view = {
       inferenceServices: { cache: { get: () => service } },
-      // The others take far more than there is, and are not looked at.
+      // The other models need far more than the limit, and do not count.
       memoryByKey: { sumOf: () => 2n ** 60n },
       trainedModelsByKey: undefined,
       modelConfigsByKey: { group },
@@ -55,26 +55,26 @@ describe('a TrainedModel of an InferenceService whose models sleep', () => {
     ['fits alone', '100Mi', ON_DEMAND, {}, [PAST]],
     ['is too large alone', '900Mi', ON_DEMAND, {}, [expect.stringContaining('needs 900Mi alone'), PAST]],
     [
-      'has a budget that is none',
+      'has an invalid budget',
       '1Mi',
       { ...ON_DEMAND, 'kserve-mms/memory-budget': '4GiB' },
       {},
       [expect.stringContaining('InferenceService sk: kserve-mms/memory-budget is "4GiB"'), PAST],
     ],
     [
-      'is itself to sleep',
+      'is annotated as on-demand itself',
       '1Mi',
       ON_DEMAND,
       ON_DEMAND,
       [expect.stringContaining('on a TrainedModel it must be "always"'), PAST],
     ],
-  ])('that %s', async (_, memory, annotations, own, warnings) => {
+  ])('is allowed, with the warnings, when it %s', async (_, memory, annotations, own, warnings) => {
     expect(await asked(memory, annotations, own)).toEqual({ kind: 'allowed', warnings });
   });
 });
 
-/** A real API server cannot be made to take a request and never answer it. */
-describe('the webhook for TrainedModels, while the API server does not answer', () => {
+/** A real API server cannot be made to accept a request and never answer it. */
+describe('the TrainedModel webhook while the API server does not answer', () => {
   let api: ScriptedApi;
 
   beforeEach(async () => {
@@ -82,7 +82,7 @@ describe('the webhook for TrainedModels, while the API server does not answer', 
   });
   afterEach(() => api.close());
 
-  it('lets a model in whose InferenceService is not known, with a warning', async () => {
+  it('allows a model whose InferenceService is unknown, with a warning', async () => {
     const handler = trainedModelWebhook({
       client: api.client,
       view: {

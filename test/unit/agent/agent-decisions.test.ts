@@ -21,24 +21,24 @@ describe('the SUCCESS marker', () => {
   ];
   const spec = (memory: string) => ({ storageUri: 's3://b/m1?a=1&b<2>', framework: 'sklearn', memory });
 
-  it.each(GO)("has the name that KServe's agent looks for, memory %s", (memory, start) => {
+  it.each(GO)("has the name that KServe's agent expects, memory %s", (memory, start) => {
     expect(markerName(spec(memory))).toMatch(new RegExp(`^SUCCESS\\.${start}[0-9a-f]{48}$`));
   });
-  it("holds what Go's json.Marshal writes", () => {
+  it("contains what Go's json.Marshal writes", () => {
     expect(markerContent(spec('0.5Gi'))).toBe(
       String.raw`{"storageUri":"s3://b/m1?a=1\u0026b\u003c2\u003e","framework":"sklearn","memory":"512Mi"}`,
     );
   });
-  it('reads back what it wrote', () => {
+  it('is read back unchanged', () => {
     expect(readMarker(markerContent(spec('1Gi')))).toEqual(spec('1Gi'));
   });
   it.each(['', '{', '[]', '{"storageUri":"x"}', '{"storageUri":1,"framework":"","memory":"1"}'])(
-    'is worthless when it is %j',
+    'is invalid with the content %j',
     (text) => {
       expect(readMarker(text)).toBeUndefined();
     },
   );
-  it('names equal specs equally', () => {
+  it('has the same name for equal specs', () => {
     expect(specHash(spec('1Gi'))).toBe(specHash(spec('1024Mi')));
     expect(specHash(spec('1Gi'))).not.toBe(specHash(spec('2Gi')));
   });
@@ -50,19 +50,19 @@ describe('readDesiredModels', () => {
       { modelName, modelSpec: { storageUri: 's3://b/m', framework: 'sklearn', memory: '1Gi' } },
     ]);
   it.each(['a', 'A_b-9', 'v1.2', 'constructor', '__proto__', 'x'.repeat(253)])(
-    'takes the name %s',
+    'accepts the name %s',
     (name) => {
       const read = readDesiredModels(one(name));
       expect(read.kind === 'good' && [...read.models.keys()]).toEqual([name]);
     },
   );
   it.each(['.', '..', '.hidden', 'a/b', '../a', 'a b', 'ä', 'a\0b', 'x'.repeat(254)])(
-    'refuses the name %j',
+    'rejects the name %j',
     (name) => {
       expect(readDesiredModels(one(name)).kind).toBe('faulty');
     },
   );
-  it('takes an empty list for what it is', () => {
+  it('accepts an empty list', () => {
     expect(readDesiredModels('[]')).toEqual({ kind: 'good', models: new Map() });
   });
 });
@@ -116,14 +116,14 @@ describe('readComponentProbe', () => {
   });
 });
 
-describe('a probe whose port is a name', () => {
-  it('is carried out at the component port and at 8080, where one of them may speak gRPC', () => {
+describe('a probe with a named port', () => {
+  it('uses the component port and 8080, because one of them may use gRPC', () => {
     const { probe, alternatives } = readComponentProbe('{"httpGet":{"path":"/r","port":"http"}}', 9000, 9081);
     expect([probe, ...alternatives].map(({ port }) => port)).toEqual([9000, 8080]);
   });
 
   it.each(['{"httpGet":{"port":"http"}}', '{"tcpSocket":{"port":"http"}}', '{"httpGet":{"port":8081}}'])(
-    'has one place only in %s on 8080',
+    'uses only one port for %s on 8080',
     (text) => {
       expect(readComponentProbe(text, 8080, 9081).alternatives).toEqual([]);
     },
@@ -148,13 +148,13 @@ describe('inferenceTarget', () => {
     '/v2/models//infer',
     '/v2/models/%/infer',
     '/x/v2/models/a/infer',
-  ])('%s is none', (path) => {
+  ])('%s is rejected', (path) => {
     expect(inferenceTarget(path)).toBeUndefined();
   });
 });
 
 describe('endToEndHeaders', () => {
-  it('drops what belongs to the connection, and what Connection lists', () => {
+  it('drops hop-by-hop headers and those that Connection lists', () => {
     const raw = [
       'Connection',
       'close, X-Secret',
@@ -171,7 +171,7 @@ describe('endToEndHeaders', () => {
     ];
     expect(endToEndHeaders(raw)).toEqual(['A', '1', 'a', '2']);
   });
-  it('never lets Connection take away what frames or addresses the message', () => {
+  it('never lets Connection remove a header that frames or addresses the message', () => {
     const raw = ['Connection', 'content-length, host', 'Content-Length', '3', 'Host', 'h'];
     expect(endToEndHeaders(raw)).toEqual(['Content-Length', '3', 'Host', 'h']);
   });
@@ -218,20 +218,20 @@ describe('phaseOf', () => {
   } as const;
   const rest = { fetch: 'none', serve: 'none', bytes: 0, proved: undefined } as const;
   const TABLE: readonly (readonly [string, object, object, string])[] = [
-    ['just wanted', {}, rest, 'Queued'],
+    ['wanted', {}, rest, 'Queued'],
     ['waiting for a slot', {}, { ...rest, fetch: 'queued' }, 'Queued'],
     ['arriving', {}, { ...rest, fetch: 'running', bytes: 7 }, 'Downloading'],
     ['arrived', { staged: A }, rest, 'Loading'],
     ['in place', { stored: A }, rest, 'Loading'],
-    ['being loaded', { stored: A }, { ...rest, serve: 'running' }, 'Loading'],
+    ['loading', { stored: A }, { ...rest, serve: 'running' }, 'Loading'],
     ['loaded', { stored: A, served: { kind: 'loaded', spec: A } }, rest, 'Loaded'],
     ['the old version loaded', { stored: B, served: { kind: 'loaded', spec: B } }, rest, 'Queued'],
     ['failed', { failure }, rest, 'Failed'],
-    ['failed and tried again', { failure }, { ...rest, fetch: 'running' }, 'Downloading'],
+    ['failed, with a retry pending', { failure }, { ...rest, fetch: 'running' }, 'Downloading'],
     ['another version failed', { failure: { ...failure, spec: B } }, rest, 'Queued'],
     ['asleep, never loaded', { stored: A, residence: 'rest' }, rest, 'Queued'],
     ['asleep', { stored: A, residence: 'rest' }, { ...rest, proved: specHash(A) }, 'Standby'],
-    ['asleep, its files gone', { residence: 'rest' }, { ...rest, proved: specHash(A) }, 'Remote'],
+    ['asleep, without files', { residence: 'rest' }, { ...rest, proved: specHash(A) }, 'Remote'],
     [
       'asleep, another version wanted',
       { stored: B, residence: 'rest' },

@@ -23,68 +23,74 @@ const server = (
 });
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
 
-describe('where the model server is', () => {
+describe('discovering the model server', () => {
   const TABLE: readonly (readonly [string, ModelServerAdapter, ModelServerAdapter, ServerHealth, string])[] =
     [
-      ['at the component', server('component', 'up', true), server('8080', 'gone', false), 'up', 'component'],
-      ['behind a transformer', server('component', 'up', false), server('8080', 'up', true), 'up', '8080'],
+      ['the component', server('component', 'up', true), server('8080', 'gone', false), 'up', 'component'],
       [
-        'behind a transformer that is up first',
+        'behind a transformer: 8080',
+        server('component', 'up', false),
+        server('8080', 'up', true),
+        'up',
+        '8080',
+      ],
+      [
+        'a component without an index is not used yet',
         server('component', 'up', false),
         server('8080', 'gone', false),
         'busy',
         'component',
       ],
       [
-        'not at a stranger that is up before the component',
+        '8080 is not used while the component is gone',
         server('component', 'gone', false),
         server('8080', 'up', true),
         'busy',
         'component',
       ],
       [
-        'not at a stranger while the component starts',
+        '8080 is not used while the component starts',
         server('component', 'busy', false),
         server('8080', 'up', true),
         'busy',
         'component',
       ],
       [
-        'behind a transformer, and both made with KServe’s library',
+        'behind a transformer, both with KServe’s library: 8080',
         server('component', 'up', false, true),
         server('8080', 'up', false, true),
         'up',
         '8080',
       ],
       [
-        'not at a component made with KServe’s library, which may be a transformer that is up first',
+        'a component with KServe’s library is not used yet, because it may be a transformer',
         server('component', 'up', false, true),
         server('8080', 'gone', false),
         'busy',
         'component',
       ],
       [
-        'beside a first port that speaks gRPC',
+        'beside a gRPC port: 8080',
         server('component', 'foreign', false),
         server('8080', 'up', true),
         'up',
         '8080',
       ],
       [
-        'beside a first port that speaks gRPC, without an index',
+        'beside a gRPC port: 8080 without an index',
         server('component', 'foreign', false),
         server('8080', 'up', false, true),
         'up',
         '8080',
       ],
       [
-        'not yet found beside a first port that speaks gRPC',
+        'beside a gRPC port: nothing yet',
         server('component', 'foreign', false),
         server('8080', 'gone', false),
         'busy',
         'component',
       ],
-      ['nowhere yet', server('component', 'gone', false), server('8080', 'gone', false), 'gone', 'component'],
+      ['nothing yet', server('component', 'gone', false), server('8080', 'gone', false), 'gone', 'component'],
     ];
   it.each(TABLE)('%s', async (_name, component, usual, health, taken) => {
     const found = discoverModelServer([component, usual]);
@@ -94,10 +100,10 @@ describe('where the model server is', () => {
   });
 
   it.each<[string, ServerHealth, ServerHealth, string]>([
-    ['the only one that answers', 'up', 'gone', 'component'],
-    ['the component, where a stranger answers too', 'up', 'up', 'component'],
-    ['the other, where the component never answers', 'busy', 'up', '8080'],
-  ])('is in the end %s, without an index', async (_name, component, usual, taken) => {
+    ['the only one that responds', 'up', 'gone', 'component'],
+    ['the component, when both respond', 'up', 'up', 'component'],
+    ['the other, when the component never responds', 'busy', 'up', '8080'],
+  ])('finally uses %s, without an index', async (_name, component, usual, taken) => {
     const found = discoverModelServer([server('component', component, false), server('8080', usual, false)]);
     const healths = new Set<ServerHealth>();
     for (let look = 0; look < 151; look++) healths.add(await found.health());

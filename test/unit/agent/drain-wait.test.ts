@@ -6,7 +6,7 @@ import { createDrainWait, type DrainWait } from '../../../src/agent/drain-wait.t
 import { type FakeClock, fakeClock } from '../../support/clocks.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
 
-describe('what waits until the agent has drained', () => {
+describe('a request that waits for the drain of the agent', () => {
   let clock: FakeClock;
   let drainWait: DrainWait;
   let server: Server;
@@ -38,13 +38,13 @@ describe('what waits until the agent has drained', () => {
     return { answer };
   }
 
-  it('does not wait for an agent that is not told to end', async () => {
+  it('does not wait for an agent that is not stopping', async () => {
     const { answer } = await call();
     await clock.advance(3_000);
     expect(await answer).toBe('the agent does not end');
   });
 
-  it('may come before the agent is told, and after it has drained', async () => {
+  it('may arrive before the drain starts and after it has ended', async () => {
     const early = await call();
     drainWait.begin();
     const { answer } = await call();
@@ -57,7 +57,7 @@ describe('what waits until the agent has drained', () => {
     );
   });
 
-  it('does not keep the agent when it has gone', async () => {
+  it('does not delay the agent after it was closed', async () => {
     drainWait.begin();
     const leaving = new AbortController();
     const { answer } = await call(leaving.signal);

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { collectHeap, giveBackAfterWork } from '../../../src/agent/give-back.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
 
-/** What was done and who was served by each look; resolves with the looks after which memory was given back. */
+/** Runs with the work and the served requests of each look. Resolves with the looks that gave memory back. */
 async function collectedAt(looks: readonly (readonly [steps: number, served: number | undefined])[]) {
   const end = new AbortController();
   const seen: number[] = [];
@@ -36,7 +36,7 @@ describe('memory is given back', () => {
       [2],
     ],
     [
-      'not after a little',
+      'not after little work',
       [
         [0, 1],
         [30, 1],
@@ -46,7 +46,7 @@ describe('memory is given back', () => {
       [],
     ],
     [
-      'after little that has become much',
+      'after little work that has become much',
       [
         [0, 1],
         [60, 1],
@@ -69,7 +69,7 @@ describe('memory is given back', () => {
       [2, 4],
     ],
     [
-      'not while work goes on',
+      'not while work continues',
       [
         [0, 1],
         [300, 1],
@@ -80,7 +80,7 @@ describe('memory is given back', () => {
       [4],
     ],
     [
-      'not while requests come',
+      'not while requests arrive',
       [
         [0, 1],
         [300, 2],
@@ -91,7 +91,7 @@ describe('memory is given back', () => {
       [4],
     ],
     [
-      'not while one is answered',
+      'not while a request is being answered',
       [
         [0, 1],
         [300, undefined],
@@ -105,8 +105,8 @@ describe('memory is given back', () => {
     expect(await collectedAt([...looks, [0, 1]])).toEqual(expected);
   });
 
-  it('by collecting what is garbage, and compiled code is still taken after it', async () => {
-    // As an agent starts. Another test in this process may have set the flag.
+  it('by collecting garbage, and cached code is still accepted afterwards', async () => {
+    // Like a starting agent. Another test in this process may have set the flag.
     setFlagsFromString('--no-expose-gc');
     const source = 'function answer() { return 42; }';
     const cachedData = new Script(source).createCachedData();

@@ -8,7 +8,7 @@ import { milliseconds } from '../../../src/lib/clock.ts';
 
 const CHUNKS = '2\r\n[]\r\n0\r\n\r\n';
 
-describe('an answer of the model server to the agent itself', () => {
+describe('a response of the model server to the agent itself', () => {
   let server: Server;
   afterEach(() => void server.close());
 
@@ -23,11 +23,11 @@ describe('an answer of the model server to the agent itself', () => {
 
   it.each([
     ['a length and chunks', `Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKS}`],
-    ['chunks and a length that lies', `Transfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n${CHUNKS}`],
-    ['a length said twice', 'Content-Length: 2\r\nContent-Length: 2\r\n\r\n[]'],
+    ['chunks and a wrong length', `Transfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n${CHUNKS}`],
+    ['a repeated length', 'Content-Length: 2\r\nContent-Length: 2\r\n\r\n[]'],
     ['blanks before a colon', 'A : b\r\nContent-Length : 2\r\n\r\n[]'],
     ['a head of 100 kB', `A: ${'a'.repeat(100_000)}\r\nContent-Length: 2\r\n\r\n[]`],
-  ])('is read, and its readiness too: %s', async (_, rest) => {
+  ])('is read, also by the readiness probe: %s', async (_, rest) => {
     const port = await answering(`HTTP/1.1 200 OK\r\n${rest}`);
     const call = httpCaller(new URL(`http://127.0.0.1:${port}`));
     expect(await call('GET', '/v2', milliseconds(10_000))).toEqual({
@@ -48,9 +48,9 @@ describe('an answer of the model server to the agent itself', () => {
 
   it.each([
     ['101', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
-    ['no HTTP', 'hello\r\n\r\n'],
+    ['not HTTP', 'hello\r\n\r\n'],
     ['nothing', ''],
-  ])('that is none is told at once, and to the probe too: %s', async (_, bytes) => {
+  ])('fails at once when it is invalid, also for the probe: %s', async (_, bytes) => {
     const port = await answering(bytes);
     const call = httpCaller(new URL(`http://127.0.0.1:${port}`));
     expect(await call('GET', '/v2', milliseconds(100_000))).toMatchObject({ kind: 'none' });

@@ -22,13 +22,13 @@ describe('the notes of loaded models', () => {
     opened.push(notes);
     return notes;
   };
-  /** What the next agent finds. */
+  /** The hashes that the next agent finds. */
   const hashes = async (...names: readonly string[]) => {
     const notes = await open();
     return names.map((name) => notes.hashOf(name));
   };
 
-  it('are there for the next agent, the last of each model', async () => {
+  it('are available to the next agent, with the last of each model', async () => {
     const notes = await open();
     await Promise.all([notes.put('a', 'h1'), notes.put('b', 'h2'), notes.put('c', 'h3')]);
     await notes.put('a', 'h4');
@@ -42,21 +42,21 @@ describe('the notes of loaded models', () => {
     expect(await hashes('a', 'b', 'c', 'd')).toEqual(['h4', undefined, 'h3', undefined]);
   });
 
-  it('keep the order in which they were asked for', async () => {
+  it('keep the order of the calls', async () => {
     const notes = await open();
     await notes.put('a', 'h0');
     await Promise.all([notes.drop('a'), notes.put('a', 'h1'), notes.put('b', 'h2'), notes.put('a', 'h3')]);
     expect(await hashes('a', 'b')).toEqual(['h3', 'h2']);
   });
 
-  it('hold names that objects have already', async () => {
+  it('accept names of object properties', async () => {
     await (await open()).put('__proto__', 'h1');
     expect(await hashes('__proto__', 'constructor')).toEqual(['h1', undefined]);
   });
 
   it.each([
-    ['cut short', '\n{"name":"b","ha'],
-    ['that are no notes', '\n[]\n5\nnull\n{"name":5,"hash":"h"}\nwords'],
+    ['that are truncated', '\n{"name":"b","ha'],
+    ['that are not notes', '\n[]\n5\nnull\n{"name":5,"hash":"h"}\nwords'],
   ])('survive lines %s', async (_what, lines) => {
     await (await open()).put('a', 'h1');
     await appendFile(path, lines);
@@ -64,7 +64,7 @@ describe('the notes of loaded models', () => {
     expect(await hashes('a', 'b', 'c')).toEqual(['h1', undefined, 'h3']);
   });
 
-  it('are written anew before old lines fill the disk', async () => {
+  it('are rewritten before old lines fill the disk', async () => {
     const notes = await open();
     for (let round = 0; round < 500; round += 1) {
       await Promise.all(Array.from({ length: 10 }, (_, model) => notes.put(`m${model}`, `h${round}`)));

@@ -46,7 +46,7 @@ describe("MLServer's settings files", () => {
     expect(JSON.parse(await readFile(join(root, 'm', 'model-settings.json'), 'utf8'))).toEqual(after);
   });
 
-  /** Each file's `name` after a load as `m`; `-` where there is no file. */
+  /** The `name` in each file after a load as `m`, or `-` without a file. */
   it.each<[string, Record<string, string>, Record<string, unknown>]>([
     [
       'two versions below the top',
@@ -62,8 +62,8 @@ describe("MLServer's settings files", () => {
       { '': 'm', 'examples/iris': 'iris' },
     ],
     ['the top and versions of its name', { '': 'x', v1: 'x' }, { '': 'm', v1: 'm' }],
-    ['several names, and none is meant', { a: 'x', b: 'y' }, { a: 'x', b: 'y', '': '-' }],
-    ['a hidden directory, where MLServer does not look', { '.cache/x': 'x' }, { '.cache/x': 'x', '': 'm' }],
+    ['several names, none of them that of the model', { a: 'x', b: 'y' }, { a: 'x', b: 'y', '': '-' }],
+    ['a hidden directory, which MLServer ignores', { '.cache/x': 'x' }, { '.cache/x': 'x', '': 'm' }],
   ])('an artifact with settings in %s', async (_name, before, after) => {
     await mkdir(join(root, 'm'));
     for (const [way, name] of Object.entries(before)) {
@@ -84,7 +84,7 @@ describe("MLServer's settings files", () => {
     }
   });
 
-  it('an archive of one directory without settings: says where the model is', async () => {
+  it('an archive with one directory without settings: sets the URI of the model', async () => {
     await mkdir(join(root, 'm/outer/inner'), { recursive: true });
     await writeFile(join(root, `m/SUCCESS.${'0'.repeat(64)}`), '{}');
     await writeFile(join(root, 'm/outer/inner/model.joblib'), '');
@@ -97,16 +97,16 @@ describe("MLServer's settings files", () => {
   });
 
   it.each([
-    ['one file of another name', ['iris.joblib'], 'sklearn', './iris.joblib'],
-    ['one file of another name, in a directory', ['outer/iris.pkl'], 'SKLearn', './outer/iris.pkl'],
-    ['one file without an ending', ['booster'], 'xgboost', './booster'],
-    ['one file that MLServer finds by its name', ['model.pkl'], 'sklearn', undefined],
+    ['one file with another name', ['iris.joblib'], 'sklearn', './iris.joblib'],
+    ['one file with another name, in a directory', ['outer/iris.pkl'], 'SKLearn', './outer/iris.pkl'],
+    ['one file without an extension', ['booster'], 'xgboost', './booster'],
+    ['one file with a name that MLServer finds', ['model.pkl'], 'sklearn', undefined],
     ['two files', ['iris.joblib', 'README.md'], 'sklearn', undefined],
     ['a file and a directory', ['iris.joblib', 'more/x'], 'sklearn', undefined],
     ['one file of a framework whose models are directories', ['MLmodel'], 'mlflow', undefined],
-    ['one file of a framework that is not known', ['iris.joblib'], 'other', undefined],
+    ['one file of an unknown framework', ['iris.joblib'], 'other', undefined],
   ])(
-    '%s, without settings: says where it is, if MLServer does not find it',
+    '%s, without settings: sets the URI if MLServer does not find the file',
     async (_is, files, framework, uri) => {
       for (const file of files) {
         await mkdir(join(root, 'm', dirname(file)), { recursive: true });
@@ -121,7 +121,7 @@ describe("MLServer's settings files", () => {
     },
   );
 
-  it('settings that are a link, or whose new file is one: writes and copies nothing of what they lead to', async () => {
+  it('settings that are a link, or whose new file is a link: does not write or copy its target', async () => {
     await writeFile(join(root, 'secret.json'), '{"key":"s3cr3t"}');
     for (const name of ['model-settings.json', 'model-settings.json.new']) {
       await mkdir(join(root, 'm'));
@@ -136,7 +136,7 @@ describe("MLServer's settings files", () => {
     }
   });
 
-  it('an artifact with a file of the name for hidden settings keeps its own', async () => {
+  it('keeps a file of the artifact with the name for hidden settings', async () => {
     await make('m', '{"name":"m"}');
     await writeFile(join(root, 'm/.model-settings.json'), '{"name":"hidden"}');
     await settings.showAll();
@@ -144,7 +144,7 @@ describe("MLServer's settings files", () => {
     expect(await readFile(join(root, 'm/model-settings.json'), 'utf8')).toBe('{"name":"m"}');
   });
 
-  it('leaves settings that it cannot read to the server', async () => {
+  it('leaves unreadable settings to the server', async () => {
     await make('m', 'no json');
     await load('m');
     expect(await readFile(join(root, 'm', 'model-settings.json'), 'utf8')).toBe('no json');
@@ -157,7 +157,7 @@ describe("MLServer's settings files", () => {
     return seen.filter(([, files]) => files.includes('model-settings.json')).map(([name]) => name);
   };
 
-  it('shows in a batch those being loaded, always, and in the end all', async () => {
+  it('shows the settings of loading models during a batch, and all of them at the end', async () => {
     const names = Array.from({ length: 40 }, (_, index) => `m${index}`);
     for (const name of names) await make(name, JSON.stringify({ name }));
     const missing: string[] = [];
@@ -182,14 +182,14 @@ describe("MLServer's settings files", () => {
     );
   });
 
-  it('shows what a killed agent left hidden', async () => {
+  it('shows the settings that a killed agent left hidden', async () => {
     await make('m');
     await writeFile(join(root, 'm', '.model-settings.json'), '{"name":"m"}');
     await settings.showAll();
     expect(await readdir(join(root, 'm'))).toEqual(['model-settings.json']);
   });
 
-  it('is not put off by a file among the directories', async () => {
+  it('ignores a file among the directories', async () => {
     await writeFile(join(root, 'stray'), '');
     await make('n');
     await writeFile(join(root, 'n', '.model-settings.json'), '{"name":"n"}');

@@ -48,12 +48,12 @@ describe('the model directory', () => {
     await store.seal('m', version);
   };
 
-  /** Whoever starts with this directory as its repository finds models in it and nothing else. */
+  /** A server that starts with this directory as its repository must find only models in it. */
   it.each<[string, (store: ModelStore) => Promise<void>, string[]]>([
     ['opened', () => Promise.resolve(), []],
     ['a model put in place', (store) => put(store, A, false), ['m']],
-    ['a download that failed', async (store) => store.discard(await store.newStagingPath('m')), []],
-    ['a download not wanted any more', async (store) => store.discard(await fetched(store, A)), []],
+    ['a failed download', async (store) => store.discard(await store.newStagingPath('m')), []],
+    ['a download that is no longer wanted', async (store) => store.discard(await fetched(store, A)), []],
     [
       'a model removed',
       async (store) => {
@@ -64,7 +64,7 @@ describe('the model directory', () => {
       [],
     ],
     [
-      'an update that has loaded',
+      'a loaded update',
       async (store) => {
         await put(store, A, false);
         await put(store, B, true);
@@ -73,7 +73,7 @@ describe('the model directory', () => {
       ['m'],
     ],
     [
-      'an update taken back',
+      'a reverted update',
       async (store) => {
         await put(store, A, false);
         await put(store, B, true);
@@ -91,13 +91,13 @@ describe('the model directory', () => {
       },
       ['m'],
     ],
-  ])('holds models alone: %s', async (_name, work, expected) => {
+  ])('contains only models: %s', async (_name, work, expected) => {
     const { store } = await opened();
     await work(store);
     expect(await directories()).toEqual(expected);
   });
 
-  it('keeps a directory of its own while something is in it', async () => {
+  it('keeps its own directory while it is used', async () => {
     const { store } = await opened();
     await put(store, A, false);
     const staged = await fetched(store, B);
@@ -109,14 +109,14 @@ describe('the model directory', () => {
   });
 
   describe('after the agent was killed', () => {
-    it('clears a download, and what it left behind is nobody’s', async () => {
+    it('removes an incomplete download', async () => {
       const { store } = await opened();
       await fetched(store, A);
       expect((await opened()).found).toEqual(new Map());
       expect(await directories()).toEqual([]);
     });
 
-    it('takes what is in place and not sealed yet for nothing', async () => {
+    it('ignores a version that is not sealed', async () => {
       const { store } = await opened();
       await store.install('m', await fetched(store, A), false);
       expect((await opened()).found).toEqual(new Map());
@@ -125,14 +125,14 @@ describe('the model directory', () => {
       expect(await readFile(join(root, 'm', markerName(A)), 'utf8')).toBe(markerContent(A));
     });
 
-    it('has the version before, where it ended before the next one was sealed', async () => {
+    it('has the previous version if the agent ended before the next one was sealed', async () => {
       const { store } = await opened();
       await put(store, A, false);
       await store.install('m', await fetched(store, B), true);
       expect((await opened()).found.get('m')).toMatchObject({ stored: undefined, previous: A });
     });
 
-    it('knows what was loaded', async () => {
+    it('knows which version was loaded', async () => {
       const { store } = await opened();
       await put(store, A, false);
       await store.noteLoaded('m', A);
@@ -140,7 +140,7 @@ describe('the model directory', () => {
       expect((await opened()).found.get('m')).toEqual(expected);
     });
 
-    it('knows that what was put in place since is not', async () => {
+    it('knows that a version installed since is not loaded', async () => {
       const { store } = await opened();
       await put(store, A, false);
       await store.noteLoaded('m', A);
@@ -151,7 +151,8 @@ describe('the model directory', () => {
         parked: false,
         loadedHash: undefined,
       });
-      // Nor the version before, once it is back: the server may have been given the other one.
+      // Neither is the previous version after it is restored, because the server may have been given the
+      // other one.
       await store.goBack('m');
       expect((await opened()).found.get('m')).toEqual({
         stored: A,
@@ -161,7 +162,7 @@ describe('the model directory', () => {
       });
     });
 
-    it('puts the version before back when the new one had not taken its place', async () => {
+    it('restores the previous version if the new one was not in place', async () => {
       const { store } = await opened();
       await put(store, A, false);
       await store.noteLoaded('m', A);

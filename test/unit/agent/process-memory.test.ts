@@ -6,7 +6,7 @@ import { processMemoryAt } from '../../../src/agent/model-server/process-memory.
 
 const MIB = 1024 * 1024;
 const HELD_MIB = 64;
-/** Each process of the family holds so much; the first one listens. */
+/** Each process of the family allocates this much. The first one listens. */
 const FAMILY = `
 const [port, generations] = process.argv.slice(1).map(Number);
 globalThis.held = Buffer.alloc(${HELD_MIB} * ${MIB}, 1);
@@ -34,7 +34,7 @@ describe('the memory of the process behind a port', () => {
     return child;
   }
 
-  it('counts all that descend from it, finds the next one, and sees none where nobody listens', async () => {
+  it('includes all descendants, follows a restart, and is undefined when no process listens', async () => {
     const [port = 0] = await freePorts(1);
     const memory = processMemoryAt(port);
     expect(await memory()).toBeUndefined();
@@ -50,7 +50,7 @@ describe('the memory of the process behind a port', () => {
     expect(one).toBeLessThan(three - HELD_MIB * MIB);
   });
 
-  it('needs no more memory itself where there are many processes', async () => {
+  it('is read without additional memory for many processes', async () => {
     const [port = 0] = await freePorts(1);
     const memory = processMemoryAt(port);
     await family(port, 3);

@@ -3,7 +3,7 @@ import { createSlots, type Slot } from '../../../src/agent/slots.ts';
 import { seconds } from '../../../src/lib/clock.ts';
 import { fakeClock } from '../../support/clocks.ts';
 
-/** 300 pieces of work that want one of 8 slots; `ends` says in how many seconds each ends, if it does. */
+/** Runs `count` pieces of work with 8 slots. `ends` returns after how many seconds each ends, if at all. */
 function scene(count: number, ends: (index: number) => number | undefined) {
   const clock = fakeClock();
   const slots = createSlots(8, { clock, after: seconds(1) });
@@ -25,7 +25,7 @@ function scene(count: number, ends: (index: number) => number | undefined) {
 }
 
 describe('slots', () => {
-  it('quick work: never more than there are', async () => {
+  it('quick work: never exceeds the number of slots', async () => {
     const { clock, most, done } = scene(300, () => 0.1);
     await clock.advance(10_000);
     expect([most(), done()]).toEqual([8, 300]);
@@ -36,21 +36,21 @@ describe('slots', () => {
     [10, 27],
     [60, 40],
     [900, 101],
-  ])('all hang: after %i s so many run at once: %i', async (after, expected) => {
+  ])('all hang: after %i s at most %i run at once', async (after, expected) => {
     const { clock, most } = scene(300, () => undefined);
     await clock.advance(after * 1_000);
     expect(most()).toBeLessThanOrEqual(expected);
     expect(most()).toBeGreaterThan(expected / 2);
   });
 
-  it('all are slow: at most twice as many and some, and all get through', async () => {
+  it('all are slow: at most three times as many run, and all finish', async () => {
     const { clock, most, done } = scene(300, () => 5);
     await clock.advance(200_000);
     expect(done()).toBe(300);
     expect(most()).toBeLessThanOrEqual(24);
   });
 
-  it.each([8, 16, 20])('%i hang: the others get through', async (hanging) => {
+  it.each([8, 16, 20])('%i hang: the others finish', async (hanging) => {
     const { clock, done } = scene(300, (index) => (index < hanging ? undefined : 0.1));
     await clock.advance(60_000);
     expect(done()).toBe(300 - hanging);

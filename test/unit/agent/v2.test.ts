@@ -10,7 +10,7 @@ const SETTINGS = {
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
 const answers = (status: number, body = '{}'): HttpAnswer => ({ kind: 'answer', status, body });
 const none = (code: string): HttpAnswer => ({ kind: 'none', code, message: code });
-/** What ModelNotReady looks like in KServe's Python model server 0.17. */
+/** ModelNotReady in KServe's Python model server 0.17. */
 const NOT_READY = answers(503, '{"error":"Model with name m is not ready."}');
 const REFUSED = { kind: 'refused', reason: 'LoadFailed' };
 const AWAY = { kind: 'unavailable', reason: 'ModelServerUnavailable' };
@@ -21,20 +21,20 @@ function adapterOf(load: HttpAnswer, live: HttpAnswer) {
   return v2Adapter(call, SETTINGS);
 }
 
-describe('the answer to a load', () => {
+describe('the response to a load', () => {
   const TABLE: readonly (readonly [string, HttpAnswer, HttpAnswer, object])[] = [
-    ['503 from a live server is a refusal', NOT_READY, answers(200), REFUSED],
+    ['503 from a live server is a failed load', NOT_READY, answers(200), REFUSED],
     ['503 from a server that is not live', NOT_READY, answers(503), AWAY],
-    ['503 from a server that does not know the path', NOT_READY, answers(404), AWAY],
-    ['503 and then no answer', NOT_READY, none('ECONNRESET'), AWAY],
-    ['503 and then silence', NOT_READY, none('ETIMEDOUT'), { ...AWAY, reason: 'ModelServerTimeout' }],
-    ['503 and then nobody listens', NOT_READY, none('ECONNREFUSED'), { ...AWAY, gone: true }],
-    ['429 is never a refusal', answers(429), answers(200), AWAY],
-    ['no answer', none('ECONNRESET'), answers(200), AWAY],
+    ['503 from a server without the liveness path', NOT_READY, answers(404), AWAY],
+    ['503, and then no response', NOT_READY, none('ECONNRESET'), AWAY],
+    ['503, and then a timeout', NOT_READY, none('ETIMEDOUT'), { ...AWAY, reason: 'ModelServerTimeout' }],
+    ['503, and then no process listens', NOT_READY, none('ECONNREFUSED'), { ...AWAY, gone: true }],
+    ['429 is never a failed load', answers(429), answers(200), AWAY],
+    ['no response', none('ECONNRESET'), answers(200), AWAY],
     ['500', answers(500, 'no'), answers(503), REFUSED],
-    // MLServer 1.7.1, with a worker that was killed.
+    // MLServer 1.7.1 with a killed worker.
     [
-      '500 of a server of which a process was ended',
+      '500 from a server whose worker was killed',
       answers(500, '{"error":"Worker process stopped unexpectedly with exit code 9."}'),
       answers(200),
       { ...REFUSED, killed: true },
@@ -44,7 +44,7 @@ describe('the answer to a load', () => {
     expect(await adapterOf(load, live).load('m', '/m', SPEC)).toMatchObject(expected);
   });
 
-  it('carries what the server said, cut where it is long', async () => {
+  it('contains the message of the server, shortened if it is long', async () => {
     const refused = await adapterOf(NOT_READY, answers(200)).load('m', '/m', SPEC);
     expect(refused).toMatchObject({
       ...REFUSED,
@@ -57,7 +57,7 @@ describe('the answer to a load', () => {
 });
 
 describe('the name of the server', () => {
-  /** How often it is asked for, when loads come together and one comes later. */
+  /** The number of requests for the name, with two concurrent loads and a later one. */
   async function questions(name: HttpAnswer): Promise<number> {
     let asked = 0;
     const adapter = v2Adapter((_method, path) => {
@@ -72,10 +72,10 @@ describe('the name of the server', () => {
 
   it.each<[string, HttpAnswer, number]>([
     ['once', answers(200, '{"name":"mlserver"}'), 1],
-    ['once, where it has none', answers(200, 'words'), 1],
-    ['again after no answer', none('ECONNRESET'), 2],
-    ['again after a refusal', answers(503), 2],
-  ])('is asked for %s', async (_times, name, times) => {
+    ['once without a name', answers(200, 'words'), 1],
+    ['again after no response', none('ECONNRESET'), 2],
+    ['again after an error', answers(503), 2],
+  ])('is requested %s', async (_times, name, times) => {
     expect(await questions(name)).toBe(times);
   });
 });
@@ -88,7 +88,7 @@ describe('whether the metadata names a model repository', () => {
       true,
     ],
     ['Triton', answers(200, '{"name":"triton","extensions":["classification","model_repository"]}'), true],
-    ['a server without one', answers(200, '{"name":"mlserver","extensions":[]}'), false],
+    ['a server without the extension', answers(200, '{"name":"mlserver","extensions":[]}'), false],
     ['no extensions', answers(200, '{"name":"mine"}'), false],
     ['no metadata', answers(404, 'Not Found'), false],
     ['no answer', none('ECONNRESET'), false],
@@ -98,7 +98,7 @@ describe('whether the metadata names a model repository', () => {
   });
 });
 
-describe('what the server takes of the memory', () => {
+describe('the memory that the server uses', () => {
   const said = answers(200, 'process_resident_memory_bytes 1000\n');
   const memoryOf = (metrics: readonly HttpAnswer[], seen: number | undefined) => {
     const turns = metrics.values();
@@ -109,14 +109,14 @@ describe('what the server takes of the memory', () => {
   };
 
   it.each([
-    ['what it says comes first', said, 2000, { bytes: 1000, source: 'server' }],
-    ['what the kernel says where it says nothing', answers(404), 2000, { bytes: 2000, source: 'process' }],
+    ['its own metric takes precedence', said, 2000, { bytes: 1000, source: 'server' }],
+    ['the kernel’s value without a metric', answers(404), 2000, { bytes: 2000, source: 'process' }],
     ['nothing', none('ECONNREFUSED'), undefined, undefined],
   ])('%s', async (_name, metrics, seen, expected) => {
     expect(await memoryOf([metrics], seen)()).toEqual(expected);
   });
 
-  it('does not take the kernel for a server that is busy at the moment', async () => {
+  it('does not use the kernel’s value for a server that is temporarily busy', async () => {
     const memory = memoryOf([said, none('ETIMEDOUT')], 2000);
     await memory();
     expect(await memory()).toBeUndefined();

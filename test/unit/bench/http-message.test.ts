@@ -6,12 +6,12 @@ const CHUNKED =
   'HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel\r\n\r\n3\r\nabc\r\n0\r\n\r\n';
 const EMPTY = 'GET /v2/health/ready HTTP/1.1\r\nhost: a\r\n\r\n';
 
-describe('a message of HTTP', () => {
+describe('an HTTP message', () => {
   it.each([
     { what: 'with a length', text: LENGTH, startLine: 'HTTP/1.1 200 OK' },
     { what: 'in chunks', text: CHUNKED, startLine: 'HTTP/1.1 404 Not Found' },
     { what: 'without a body', text: EMPTY, startLine: 'GET /v2/health/ready HTTP/1.1' },
-  ])('$what ends where it ends, and no sooner', ({ text, startLine }) => {
+  ])('$what ends at its end, and not before', ({ text, startLine }) => {
     const whole = Buffer.from(text);
     expect(readMessage(Buffer.concat([whole, Buffer.from('HTTP/1.1 200')]))).toEqual({
       startLine,

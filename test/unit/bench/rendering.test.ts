@@ -26,13 +26,13 @@ describe('numbers', () => {
     [99.96, '100'],
     [0, '0'],
     [Infinity, 'never'],
-  ])('%d is shown as %s', (value, shown) => {
+  ])('shows %d as %s', (value, shown) => {
     expect(shownNumber(value)).toBe(shown);
   });
 });
 
 describe('the table of figures', () => {
-  it('has median, extremes and the ratio of the medians', () => {
+  it('has the median, the extremes and the ratio of the medians', () => {
     const lines = figureTable(RESULTS).split('\n');
     expect(lines).toContain('| admission | pods/s, 16 callers | kserve-mms | 1,000 | 990 | 1,010 | 100 |');
     expect(lines).toContain(
@@ -40,7 +40,7 @@ describe('the table of figures', () => {
     );
   });
 
-  it('has no ratio to what never came about', () => {
+  it('has no ratio for a figure that is never', () => {
     expect(figureTable(RESULTS)).toContain('kserve-mms | 1,234 | 1,234 | 1,234 |  |');
   });
 });
@@ -48,7 +48,7 @@ describe('the table of figures', () => {
 describe('the plot', () => {
   const plot = plotOf(RESULTS);
 
-  it('has a bar for each figure of both, better to the right and worse to the left', () => {
+  it('has a bar for each figure of both, to the right if better and to the left if worse', () => {
     const bars = [...plot.matchAll(/<rect x="([\d.]+)" .*fill="(#\w+)"/g)].map(([, x, fill]) => ({
       x: Number(x),
       fill,
@@ -58,7 +58,7 @@ describe('the plot', () => {
     expect(plot).toContain('>0.5</text>');
   });
 
-  it('is well-formed whatever the figures are called', () => {
+  it('is well-formed for any names of figures', () => {
     expect(plot).toContain('agent: a &lt; b');
     expect(plot).not.toMatch(/NaN|Infinity|undefined/);
   });
@@ -68,18 +68,18 @@ describe('the section of the README', () => {
   const page = (middle: string): string =>
     `before\n<!-- bench:begin: written by npm run bench:readme -->${middle}<!-- bench:end -->\nafter\n`;
 
-  it('is replaced between its markers, and writing it again changes nothing', () => {
+  it('is replaced between its markers, and is stable when written again', () => {
     const written = withSection(page('\nof last time\n'), RESULTS);
     expect(written).toMatch(/^before\n[^]*\| pods\/s, 16 callers \| 10 \| 1,000 \| 100 \|[^]*\nafter\n$/);
     expect(written).not.toContain('of last time');
     expect(withSection(written, RESULTS)).toBe(written);
   });
 
-  it('is refused without its markers', () => {
+  it('is rejected without its markers', () => {
     expect(() => withSection('nothing', RESULTS)).toThrow('bench:begin');
   });
 
-  it('agrees with the results that are kept: `npm run bench:readme` writes it', async () => {
+  it('matches the stored results; otherwise run `npm run bench:readme`', async () => {
     const readme = await readFile(new URL('README.md', ROOT), 'utf8');
     const results = decodeResults(await readFile(new URL('bench/results/latest.json', ROOT), 'utf8'));
     expect(withSection(readme, results)).toBe(readme);

@@ -10,11 +10,11 @@ const FIRST = someResults([
 ]);
 
 describe('results', () => {
-  it('hold every run of a figure', () => {
+  it('contain every run of a figure', () => {
     expect(FIRST.figures).toContainEqual({ part: 'burst', name: 'time', contender: 'ours', values: [2, 3] });
   });
 
-  it('come back from JSON as they were, what never came about too', () => {
+  it('are unchanged after encoding and decoding, also with Infinity', () => {
     expect(decodeResults(encodeResults(FIRST))).toEqual(FIRST);
   });
 
@@ -25,7 +25,7 @@ describe('results', () => {
     expect(merged.runs.map(({ part }) => part)).toEqual(['admission', 'burst']);
   });
 
-  it('keep nothing of another machine', () => {
+  it('keep nothing from another machine', () => {
     const again = someResults([['admission', 'ours', { rate: 5 }]], {
       machine: { ...FIRST.machine, cores: 64 },
     });

@@ -3,7 +3,7 @@ import type { Contender, PartName, Results, Sample } from '../../../bench/report
 
 export type Runs = readonly (readonly [part: PartName, contender: Contender, sample: Sample])[];
 
-/** Results that a test makes up. */
+/** Results made up for a test. */
 export function someResults(runs: Runs, changes: Partial<Results> = {}): Results {
   const parts = [...new Set(runs.map(([part]) => part))];
   return {

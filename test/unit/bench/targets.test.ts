@@ -8,7 +8,7 @@ import type { Runs } from './some-results.ts';
 const THOUSAND = { models: 1_000, services: 1 };
 const HUNDRED = { models: 100, services: 1 };
 
-/** A run in which every target is met, each by just enough. */
+/** A run that just meets every target. */
 const GOOD: Runs = [
   ['admission', 'none', { [names.podsASecond(16)]: 1_600, [names.admissionP50(1)]: 1 }],
   ['admission', 'kserve', { [names.podsASecond(16)]: 920, [names.admissionP50(1)]: 101 }],
@@ -83,7 +83,7 @@ const GOOD: Runs = [
   ['scale', 'ours', { [names.burstTime(names.SCALE)]: 500, [names.burstPeak(names.SCALE)]: 1_024 }],
 ];
 
-/** The same with one contender's figures of a part changed. */
+/** The same run with some figures of one contender in a part changed. */
 function changed(part: string, contender: string, change: Readonly<Record<string, number>>): Runs {
   return GOOD.map(([aPart, who, sample]) => {
     const affected =
@@ -98,7 +98,7 @@ const missed = (runs: Runs): string[] =>
     .map(({ what }) => what);
 
 describe('the targets', () => {
-  it('are all met, or not measured, as the figures say', () => {
+  it('are met by a good run, and not judged without measurements', () => {
     expect(judgeTargets(someResults(GOOD)).map(({ what, met }) => ({ what, met }))).toEqual(
       judgeTargets(someResults([])).map(({ what }) => ({ what, met: true })),
     );
@@ -146,14 +146,14 @@ describe('the targets', () => {
 });
 
 describe('a target', () => {
-  it('is shown beside the best that is possible', () => {
+  it('is shown beside the best possible value', () => {
     const shown = judgeTargets(someResults(GOOD)).map(({ seen }) => seen);
     expect(shown[1]).toBe('0.92 × (a webhook that takes no time, to none: 0.625 ×)');
   });
 });
 
 describe('the guard', () => {
-  it('lets a good run pass', () => {
+  it('accepts a good run', () => {
     expect(losses(someResults(GOOD))).toEqual([]);
   });
 
@@ -166,13 +166,13 @@ describe('the guard', () => {
     ['agent', { [names.applyTime('100 MB')]: 141 }],
     ['agent', { [names.UPDATE_TIME]: 51 }],
     ['data-path', { [names.requestsASecond(16)]: 799 }],
-  ])('names a loss of %s: %j', (part, change) => {
+  ])('reports a loss in %s: %j', (part, change) => {
     expect(losses(someResults(changed(part, 'ours', change)))).toEqual([
       expect.stringContaining(Object.keys(change)[0]!),
     ]);
   });
 
-  it('takes a figure that is missing for a loss', () => {
+  it('treats a missing figure as a loss', () => {
     expect(losses(someResults([]))).toContainEqual(expect.stringContaining('was not measured'));
   });
 });

@@ -9,7 +9,7 @@ import {
 import { signerOf } from '../../support/paper-certificates.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
-/** Lets the replicas look for a while, in steps of 100 ms, and checks the rule at each. */
+/** Runs the replicas for a while, in steps of 100 ms, and checks trust at each step. */
 async function run(cluster: CertificateCluster, span: number): Promise<void> {
   for (const end = cluster.now + span; cluster.now < end; cluster.now += 100) {
     for (let turn = 0; turn < 12 && (await cluster.step()); turn++);
@@ -17,7 +17,7 @@ async function run(cluster: CertificateCluster, span: number): Promise<void> {
   }
 }
 
-/** The same with the hours between, looked at every ten minutes. */
+/** Does the same for hours, in steps of ten minutes. */
 async function runHours(cluster: CertificateCluster, hours: number): Promise<void> {
   for (let part = 0; part < hours * 6; part++) {
     cluster.now += HOUR / 6 - 2000;
@@ -39,8 +39,8 @@ function deleteSecret(cluster: CertificateCluster): void {
 const signers = (cluster: CertificateCluster) => cluster.replicas.map(({ served }) => signerOf(served ?? ''));
 const ready = (cluster: CertificateCluster) => cluster.replicas.map(({ keeper }) => keeper.readiness());
 
-describe('the keeper of the certificates', () => {
-  it('first start: the leader makes and publishes, all serve the same and are ready within 2 s', async () => {
+describe('the certificate controller', () => {
+  it('at the first start the leader creates and publishes, and all replicas serve the same and are ready within 2 s', async () => {
     const cluster = new CertificateCluster(seededRandom(1), 3);
     expect(ready(cluster)[0]).toContain('the Secret with the certificate is not there yet');
     await run(cluster, 2000);
@@ -49,7 +49,7 @@ describe('the keeper of the certificates', () => {
     expect(cluster.bundles.map(prints)).toEqual([signers(cluster).slice(0, 1), signers(cluster).slice(0, 1)]);
   });
 
-  it('without a leader nothing is made, and readiness says what is missing', async () => {
+  it('without a leader creates nothing, and readiness says what is missing', async () => {
     const cluster = new CertificateCluster(seededRandom(1), 2);
     cluster.replicas.forEach((each) => (each.leader = false));
     await run(cluster, 5000);
@@ -64,7 +64,7 @@ describe('the keeper of the certificates', () => {
     expect({ secret: cluster.secret, story: cluster.story.length }).toEqual(before);
   });
 
-  it('a deleted Secret: the old certificate serves until the new authority has been published for the grace', async () => {
+  it('after the Secret is deleted, serves the old certificate until the new authority has been published for the grace period', async () => {
     const cluster = await started(2);
     const [old] = signers(cluster);
     const served = cluster.replicas.map((each) => each.served);
@@ -81,7 +81,7 @@ describe('the keeper of the certificates', () => {
     expect(cluster.bundles.map(prints)).toEqual([[current], [current]]);
   });
 
-  it('a Secret deleted every 5 s for ten minutes: rotations go on, the caBundle stays small', async () => {
+  it('when the Secret is deleted every 5 s for ten minutes, continues to rotate and keeps the caBundle small', async () => {
     const cluster = await started(2);
     for (let round = 0; round < 120; round++) {
       deleteSecret(cluster);
@@ -91,7 +91,7 @@ describe('the keeper of the certificates', () => {
     expect(prints(cluster.bundles[0]!).length).toBeLessThanOrEqual(32);
   });
 
-  it('an emptied caBundle is filled again at the next look', async () => {
+  it('fills an emptied caBundle at the next check', async () => {
     const cluster = await started(2);
     const [authority] = signers(cluster);
     cluster.setBundles(['', '']);
@@ -100,7 +100,7 @@ describe('the keeper of the certificates', () => {
     expect(ready(cluster)).toEqual([undefined, undefined]);
   });
 
-  it('two years: certificates and authorities are renewed before they end', async () => {
+  it('over two years, renews certificates and authorities before they expire', async () => {
     const cluster = await started(2);
     const renewals = () => cluster.steps.get('renewLeaf') ?? 0;
     for (let day = 0; day < 730; day++) {
@@ -113,7 +113,7 @@ describe('the keeper of the certificates', () => {
     expect(cluster.steps.get('promote')).toBeGreaterThan(30);
   });
 
-  it('a replica cut off for half the overlap is not ready, for its authority may be let go', async () => {
+  it('a replica cut off for half the overlap is not ready, because its authority may be removed', async () => {
     const cluster = await started(2);
     const [, cutOff] = cluster.replicas;
     cutOff!.frozen = true;
@@ -127,7 +127,7 @@ describe('the keeper of the certificates', () => {
     expect(new Set(signers(cluster)).size).toBe(1);
   });
 
-  it('nobody counts time that nobody has watched: after a long break the overlap starts anew', async () => {
+  it('restarts the overlap after a long break, because it does not count time that it has not observed', async () => {
     const cluster = await started(2);
     deleteSecret(cluster);
     await run(cluster, 20_000);

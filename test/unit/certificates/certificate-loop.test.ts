@@ -7,7 +7,7 @@ import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const NEVER = (): Promise<EpochMs> => Promise.resolve((systemClock.now() + 86_400_000) as EpochMs);
 
-/** Runs the ticks one after the other, and resolves when the last of them was asked for. */
+/** Runs the ticks one after another, and resolves when the last one is requested. */
 function runThrough(ticks: (() => Promise<EpochMs>)[]) {
   const stop = new AbortController();
   let looked = 0;
@@ -23,8 +23,8 @@ function runThrough(ticks: (() => Promise<EpochMs>)[]) {
   return { loop, lastLook, stop, looks: () => looked };
 }
 
-describe('the loop around the keeper', () => {
-  it('looks again when the keeper wants to, after a failure, and after somebody else was faster', async () => {
+describe('the loop around the certificate controller', () => {
+  it('runs again when the controller asks for it, after a failure, and after a conflict', async () => {
     const soon = (): Promise<EpochMs> => Promise.resolve(systemClock.now());
     const { lastLook, stop, loop, looks } = runThrough([
       soon,
@@ -38,7 +38,7 @@ describe('the loop around the keeper', () => {
     expect(looks()).toBe(4);
   });
 
-  it('a poke wakes it, also one that comes while it looks', async () => {
+  it('runs again when it is triggered, also during a run', async () => {
     const poked = runThrough([
       () => {
         poked.loop.trigger();
@@ -52,7 +52,7 @@ describe('the loop around the keeper', () => {
     expect(poked.looks()).toBe(2);
   });
 
-  it('ends at once when it is told to', async () => {
+  it('ends at once when it is aborted', async () => {
     const { stop, loop } = runThrough([NEVER]);
     stop.abort();
     await loop.finished;

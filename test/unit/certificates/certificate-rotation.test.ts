@@ -37,7 +37,7 @@ const lastWaiting = { ...waiting, serving: lastLeaf.serving };
 now = START;
 const stranger = (await maker.authority()).authority;
 
-/** A look at `seenAt`, and the decision `later` ms after it. */
+/** The state observed at `seenAt`, and the decision `later` ms after it. */
 function decide(
   stored: CertificateState | undefined,
   given: {
@@ -74,12 +74,12 @@ function minutes(from: number, to: number): EpochMs[] {
   return times;
 }
 
-describe('what the leader does next', () => {
+describe('the next step of the leader', () => {
   it.each<[string, Parameters<typeof decide>, string]>([
     ['nothing is there', [undefined, { bundles: ['', ''] }], 'createAll'],
     ['no webhook is registered', [undefined, { bundles: [] }], 'createAll'],
     [
-      'the Secret is gone, what it held is known',
+      'the Secret is gone, its content is remembered',
       [undefined, { remembered: state, bundles: [writeBundle(state.authorities)] }],
       'stageNextCa',
     ],
@@ -89,56 +89,60 @@ describe('what the leader does next', () => {
       'restore',
     ],
     [
-      'the Secret is gone, what is known is no longer trusted',
+      'the Secret is gone, what is remembered is no longer trusted',
       [undefined, { remembered: state, bundles: [stranger.pem] }],
       'createAll',
     ],
     [
-      'the Secret is gone, what is known has expired',
+      'the Secret is gone, what is remembered has expired',
       [undefined, { remembered: state, bundles: [writeBundle(state.authorities)], after: 31 * DAY }],
       'createAll',
     ],
     ['the caBundles are empty', [state, { bundles: ['', ''] }], 'publish'],
     ['one of the caBundles is empty', [state, { bundles: [writeBundle(state.authorities), ''] }], 'publish'],
     [
-      'a caBundle has an authority nobody here knows',
+      'a caBundle has an unknown authority',
       [state, { bundles: [writeBundle([...state.authorities, stranger])] }],
       'adoptCa',
     ],
     [
-      'the same long after it expired',
+      'an unknown authority, long after it expired',
       [state, { bundles: [writeBundle([...state.authorities, stranger])], after: 301 * DAY }],
       'publish',
     ],
-    ['all is well', [state, {}], 'keep'],
-    ['all is well without any webhook', [state, { bundles: [] }], 'keep'],
-    ['the next authority is published for less than the grace', [waiting, { since: 4999 }], 'keep'],
-    ['the next authority is published for the grace', [waiting, { since: 5000 }], 'promote'],
+    ['nothing is due', [state, {}], 'keep'],
+    ['nothing is due, without any webhook', [state, { bundles: [] }], 'keep'],
+    ['the next authority is published for less than the grace period', [waiting, { since: 4999 }], 'keep'],
+    ['the next authority is published for the grace period', [waiting, { since: 5000 }], 'promote'],
     [
       'the next authority is in one of two caBundles',
       [waiting, { since: 9000, bundles: [writeBundle(waiting.authorities), writeBundle(state.authorities)] }],
       'publish',
     ],
     [
-      'an authority is out of use for less than the overlap',
+      'an authority is unused for less than the overlap',
       [{ ...waiting, next: undefined } as never, { since: 3_599_999 }],
       'keep',
     ],
     [
-      'an authority is out of use for the overlap',
+      'an authority is unused for the overlap',
       [{ ...waiting, next: undefined } as never, { since: 3_600_000 }],
       'dropOldCa',
     ],
-    ['the certificate is just not due', [state, { after: 20 * DAY - 1 }], 'keep'],
+    ['the certificate is not yet due', [state, { after: 20 * DAY - 1 }], 'keep'],
     ['the certificate is due', [state, { after: 20 * DAY }], 'renewLeaf'],
     ['the certificate has expired', [state, { after: 40 * DAY }], 'renewLeaf'],
-    ['the certificate is due, its authority has lost its key', [keyless, { after: 20 * DAY }], 'stageNextCa'],
+    [
+      'the certificate is due, the key of its authority is lost',
+      [keyless, { after: 20 * DAY }],
+      'stageNextCa',
+    ],
     ['the certificate is due during a change of authority', [waiting, { after: 20 * DAY }], 'renewLeaf'],
     ['a name is missing', [state, { names: [...names, 'other.svc'] }], 'renewLeaf'],
-    ['a name is missing, and the key', [keyless, { names: [...names, 'other.svc'] }], 'stageNextCa'],
+    ['a name and the key are missing', [keyless, { names: [...names, 'other.svc'] }], 'stageNextCa'],
     ['the authority is due', [state, { after: 200 * DAY }], 'stageNextCa'],
     [
-      'certificate and authority end together, the next one waits',
+      'certificate and authority expire together, the next one waits',
       [lastWaiting, { after: 298 * DAY }],
       'keep',
     ],
@@ -146,12 +150,12 @@ describe('what the leader does next', () => {
     expect(decide(stored, given).kind).toBe(kind);
   });
 
-  it('looks again when the next thing falls due', () => {
+  it('checks again when the next step is due', () => {
     expect(decide(state, {})).toEqual({ kind: 'keep', nextCheckAt: START + 20 * DAY });
     expect(decide(waiting, { since: 1000 })).toEqual({ kind: 'keep', nextCheckAt: START + 4000 });
   });
 
-  it('what is trusted stays trusted when everything is made anew', () => {
+  it('keeps what is trusted when it creates everything again', () => {
     const step = decide(undefined, { bundles: [stranger.pem, writeBundle(state.authorities)] });
     expect(step).toMatchObject({ kind: 'createAll', trusted: [stranger, ...state.authorities] });
   });

@@ -14,7 +14,7 @@ import { seededRandom } from '../../support/seeded-random.ts';
 const SCHEDULES = 60;
 const STEPS = 500;
 
-describe('the rule: whatever a ready replica serves, every API server trusts', () => {
+describe('the rule: every API server trusts what a ready replica serves', () => {
   it(`holds at each of ${STEPS} moments of ${SCHEDULES} random schedules of faults, and all settles in the end`, async () => {
     const totals = new Map<string, number>();
     for (let seed = 1; seed <= SCHEDULES; seed++) {
@@ -31,7 +31,7 @@ describe('the rule: whatever a ready replica serves, every API server trusts', (
       for (const [kind, count] of cluster.steps) totals.set(kind, (totals.get(kind) ?? 0) + count);
       await settle(cluster, seed);
     }
-    // The schedules came by every kind of step: without that the rule would be held by doing nothing.
+    // The schedules took every kind of step. Otherwise, doing nothing would keep the rule.
     expect([...totals.keys()].sort()).toEqual(
       [
         'adoptCa',
@@ -47,7 +47,7 @@ describe('the rule: whatever a ready replica serves, every API server trusts', (
   });
 });
 
-/** One of the things that happen in a cluster. */
+/** Applies one of the faults that happen in a cluster. */
 function disturb(cluster: CertificateCluster, random: Random, old: CertificateSecret[]): void {
   const replica = pick(cluster.replicas, random);
   const faults: Record<string, () => void> = {
@@ -67,7 +67,7 @@ function disturb(cluster: CertificateCluster, random: Random, old: CertificateSe
     lead: () => (replica.leader = true),
     stopLeading: () => (replica.leader = false),
     apiFails: () => (cluster.failing = !cluster.failing),
-    // Short enough that nobody loses count of how long something has been so.
+    // Short enough that no replica loses track of how long something has been so.
     twentyMinutesPass: () => (cluster.now += HOUR / 3),
     twentyMorePass: () => (cluster.now += HOUR / 3),
     andTwentyMore: () => (cluster.now += HOUR / 3),
@@ -99,7 +99,7 @@ async function settle(cluster: CertificateCluster, seed: number): Promise<void> 
   cluster.failing = false;
   cluster.replicas.forEach((each, index) => Object.assign(each, { frozen: false, leader: index === 0 }));
   await quiet(cluster, 30_000);
-  // Looked at often enough that nobody loses count of the time.
+  // Often enough that no replica loses track of the time.
   for (let part = 0; part < 9; part++) {
     cluster.now += SIMULATED_POLICY.overlap / 4;
     await quiet(cluster, 12_000);

@@ -13,12 +13,12 @@ import { seededRandom } from '../../support/seeded-random.ts';
 
 const HOUR = 3_600_000;
 
-/** A virtual machine that was paused, a first NTP answer, a person with `date -s`. */
+/** A virtual machine that was paused, a first NTP response, or `date -s`. */
 describe.each([
-  ['on by an hour', HOUR],
+  ['forward by an hour', HOUR],
   ['back by an hour', -HOUR],
 ])('when the wall clock is set %s', (_, step) => {
-  it('the certificate has been seen as lately as before, and the replica stays ready', async () => {
+  it('the certificate is as fresh as before, and the replica stays ready', async () => {
     const cluster = new CertificateCluster(seededRandom(1), 2);
     for (let turn = 0; turn < 100; turn++) {
       cluster.now += 50;
@@ -29,7 +29,7 @@ describe.each([
     expect(cluster.replicas.map(({ keeper }) => keeper.readiness())).toEqual([undefined, undefined]);
   });
 
-  it('timers ring after their span', async () => {
+  it('timers fire after their span', async () => {
     const clock = fakeClock();
     const rang: string[] = [];
     const timers = createKeyTimers<string>(clock, new AbortController().signal, (key) => rang.push(key));
@@ -42,7 +42,7 @@ describe.each([
     expect(rang).toEqual(['a', 'b']);
   });
 
-  it('turns come as often as before', async () => {
+  it('the token bucket refills as before', async () => {
     const clock = fakeClock();
     const bucket = createTokenBucket({ perSecond: 1, burst: 1, clock });
     expect(bucket.tryTake()).toBe(true);
@@ -52,7 +52,7 @@ describe.each([
     expect(bucket.tryTake()).toBe(true);
   });
 
-  it('an own write is remembered for as long', async () => {
+  it('an own write is remembered for the same time', async () => {
     const clock = fakeClock();
     const writes = createOwnWrites(clock, () => undefined);
     const metadata = { namespace: 'ns', name: 'c', resourceVersion: '2' };
@@ -64,7 +64,7 @@ describe.each([
     expect(writes.unseen()).toEqual([]);
   });
 
-  it('a verdict is as old as it is', async () => {
+  it('a verdict keeps its age', async () => {
     const clock = fakeClock();
     const memory = createStatusDebounce(clock);
     memory.since('ns/m' as never, 'v');
@@ -73,7 +73,7 @@ describe.each([
     expect(clock.monotonic() - memory.since('ns/m' as never, 'v')).toBe(500);
   });
 
-  it('a status that the leader before wrote an hour ahead was written just now at the latest', () => {
+  it('a status that the previous leader wrote an hour in the future counts as written now at the latest', () => {
     const clock = fakeClock();
     const at = { type: 'Ready', lastTransitionTime: new Date(clock.now()).toISOString() };
     clock.stepWall(step);

@@ -30,14 +30,14 @@ function read(
   return readExternalCertificate(files === undefined ? undefined : secret, bundles, names, paperReader);
 }
 
-describe('a certificate that another provides', () => {
+describe('a certificate from another provider', () => {
   const good = { 'tls.crt': leaf.pem, 'tls.key': leaf.key };
 
-  it('is served with the authority that API servers trust it by', () => {
+  it('is served with the authority that API servers trust', () => {
     expect(read(good)).toEqual({ ...leaf, issuer: authority.fingerprint });
   });
 
-  it('is served as the whole chain, when the authority that is trusted has signed its last part', () => {
+  it('is served as the whole chain when the trusted authority has signed its last part', () => {
     expect(read(chained, [[stranger]])).toEqual({
       ...last,
       pem: chained['tls.crt'],
@@ -49,7 +49,7 @@ describe('a certificate that another provides', () => {
     ['there is no Secret', undefined, [[authority]], 'not there yet'],
     ['the Secret is empty', {}, [[authority]], 'tls.crt of the Secret has no certificate'],
     [
-      'the key is another',
+      'the key does not match',
       { ...good, 'tls.key': 'x' },
       [[authority]],
       'tls.key of the Secret is not the key',
@@ -57,23 +57,23 @@ describe('a certificate that another provides', () => {
     ['no caBundle is written yet', good, [[]], 'caBundle'],
     ['another authority is trusted', good, [[stranger]], 'caBundle'],
     [
-      'the rest of the chain has nothing to do with it',
+      'the rest of the chain is unrelated',
       { ...chained, 'tls.crt': last.pem + leaf.pem },
       [[authority]],
       'caBundle',
     ],
-    ['one of two webhooks trusts another', good, [[authority], [stranger]], 'caBundle'],
+    ['one of two webhooks trusts another authority', good, [[authority], [stranger]], 'caBundle'],
   ])('is not served while %s', (_when, files, bundles, fault) => {
     expect(read(files, bundles)).toEqual({ fault: expect.stringContaining(fault) });
   });
 
-  it('is not served when it is made out to somebody else', () => {
+  it('is not served when it lacks a name of the webhook', () => {
     expect(read(good, [[authority]], [NAME, 'other.svc'])).toEqual({
       fault: 'the certificate is not made out to other.svc',
     });
   });
 
-  it('is served where authorities stand beside ours in the caBundle', () => {
+  it('is served when the caBundle contains other authorities too', () => {
     const bundle = readBundle(stranger.pem + authority.pem, paperReader);
     expect(read(good, [bundle])).toMatchObject({ issuer: authority.fingerprint });
   });

@@ -24,8 +24,8 @@ const names = ['kserve-mms-webhook.kserve-mms-system.svc', '127.0.0.1', '::1'];
 const maker = certificateMaker({ now: () => NOW }, DEFAULT_CERTIFICATE_POLICY);
 const identity = { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' };
 
-describe('certificates as they are made', () => {
-  it('an authority and a certificate under it, as TLS wants them', async () => {
+describe('generated certificates', () => {
+  it('are an authority and a certificate signed by it, with the fields that TLS requires', async () => {
     const { authority, issue } = await makeIssue(maker, names);
     const [ca, leaf] = [new X509Certificate(authority.pem), new X509Certificate(issue.leaf.pem)];
     expect({ ca: ca.ca, self: ca.checkIssued(ca), leaf: leaf.ca }).toEqual({
@@ -50,19 +50,19 @@ describe('certificates as they are made', () => {
     expect(authority).toMatchObject({ notBefore: NOW - 300_000, notAfter: NOW + 365 * DAY });
   });
 
-  it('two authorities never have the same subject, by which clients look for them', async () => {
+  it('never have the same subject for two authorities, because clients look them up by it', async () => {
     const [one, other] = await Promise.all([maker.authority(), maker.authority()]);
     const subjects = [one, other].map(({ authority }) => new X509Certificate(authority.pem).subject);
     expect(new Set(subjects).size).toBe(2);
   });
 
-  it('a certificate never outlives its authority', async () => {
+  it('never outlive their authority', async () => {
     const { authority, key } = await maker.authority();
     const late = certificateMaker({ now: () => (NOW + 360 * DAY) as EpochMs }, DEFAULT_CERTIFICATE_POLICY);
     expect((await late.leaf({ authority, key }, names)).notAfter).toBe(authority.notAfter);
   });
 
-  it('the reader tells what belongs together', async () => {
+  it('the reader checks which certificates, authorities and keys belong together', async () => {
     const [one, other] = await Promise.all([makeIssue(maker, names), makeIssue(maker, names)]);
     const { pem, key } = one.issue.leaf;
     expect(reader.isSignedBy(pem, one.authority.pem)).toBe(true);
@@ -82,11 +82,11 @@ describe('certificates as they are made', () => {
     ['0:0:0:0:0:0:0:1', '::1'],
     ['127.0.0.1', '127.0.0.1'],
     ['Webhook.SVC', 'webhook.svc'],
-  ])('the name %s is spelled %s', (name, canonical) => expect(canonicalName(name)).toBe(canonical));
+  ])('writes the name %s as %s', (name, canonical) => expect(canonicalName(name)).toBe(canonical));
 });
 
 describe('the Secret', () => {
-  it('gives back the state that was put in, staged or not, and keeps what others wrote', async () => {
+  it('returns the state that was stored, staged or not, and keeps the fields of others', async () => {
     const state = created(await makeIssue(maker, names), []);
     const next = staged(state, await makeIssue(maker, names));
     const secret = encodeCertificateSecret(state, identity);
@@ -110,7 +110,7 @@ describe('the Secret', () => {
   it.each<[string, Record<string, string | undefined>, string]>([
     ['no authority', { 'ca.crt': undefined }, 'ca.crt has no certificate'],
     ['no certificate', { 'tls.crt': '' }, 'tls.crt has no certificate'],
-    ['no base64', { 'tls.crt': '%%%' }, 'tls.crt has no certificate'],
+    ['invalid base64', { 'tls.crt': '%%%' }, 'tls.crt has no certificate'],
     ['no key', { 'tls.key': undefined }, 'tls.crt does not match its key'],
     ['another authority', { 'ca.crt': 'tls.crt' }, 'tls.crt is not signed by any authority in ca.crt'],
   ])('with %s counts as missing', async (_name, change, reason) => {
@@ -120,7 +120,7 @@ describe('the Secret', () => {
     expect(decodeCertificateSecret({ ...secret, data }, reader)).toEqual({ kind: 'missing', reason });
   });
 
-  it('that is absent or empty counts as missing, and broken next or authority keys are left out', async () => {
+  it('counts as missing when it is absent or empty, and ignores invalid next certificates and authority keys', async () => {
     expect(decodeCertificateSecret(undefined, reader)).toMatchObject({ kind: 'missing' });
     expect(decodeCertificateSecret({ metadata: identity }, reader)).toMatchObject({ kind: 'missing' });
     const state = created(await makeIssue(maker, names), []);
@@ -132,7 +132,7 @@ describe('the Secret', () => {
     });
   });
 
-  it('a bundle is read whatever stands between, each authority once', async () => {
+  it('reads each authority of a bundle once, whatever is between them', async () => {
     const [one, other] = await Promise.all([makeIssue(maker, names), makeIssue(maker, names)]);
     const bundle = `# mine\n${one.authority.pem}\r\n${other.authority.pem}${one.authority.pem}-----BEGIN CERTIFICATE-----\nx\n`;
     expect(readBundle(bundle, reader)).toEqual([one.authority, other.authority]);

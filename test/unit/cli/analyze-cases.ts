@@ -3,14 +3,14 @@ import { model, onDemand, POD, service, withPayload } from './analyze-objects.ts
 interface Case {
   readonly what: string;
   readonly files: Readonly<Record<string, string>>;
-  /** Each finding: code, place, and words of its message. */
+  /** Each finding: code, position, and words of its message. */
   readonly found: readonly (readonly [string, string, RegExp])[];
 }
 
 export const CASES: readonly Case[] = [
-  { what: 'nothing, when all is well', files: { 'a.yaml': `${service()}---\n${model('iris')}` }, found: [] },
+  { what: 'nothing without problems', files: { 'a.yaml': `${service()}---\n${model('iris')}` }, found: [] },
   {
-    what: 'text that is no YAML, and reads on after it',
+    what: 'invalid YAML, and continues after it',
     files: { 'a.yaml': 'a: [1\n', 'b.yaml': model('iris', { memory: '0' }), 'c.yaml': service() },
     found: [
       ['MMS102', 'a.yaml:2:1', /./],
@@ -18,19 +18,19 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'a key that is given twice, in JSON too',
+    what: 'a duplicate key, also in JSON',
     files: { 'a.json': '{"apiVersion": "v1",\n "kind": "Pod",\n "kind": "Pod"}' },
     found: [['MMS102', 'a.json:3:2', /unique/]],
   },
   {
-    what: 'aliases that blow up',
+    what: 'an explosion of aliases',
     files: {
       'a.yaml': `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n`,
     },
     found: [['MMS102', 'a.yaml:1:1', /alias/]],
   },
   {
-    what: 'templates of Helm and patches of kustomize',
+    what: 'Helm templates and kustomize patches',
     files: {
       'chart/templates/a.yaml': model('"{{ .Values.name }}"'),
       'overlay/kustomization.yaml': 'resources: [../base]\npatches:\n  - path: patch.yaml\n',
@@ -43,7 +43,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'an alert of Prometheus, which is no template of Helm',
+    what: 'nothing in a Prometheus alert, although it has braces',
     files: {
       'alerts.yaml':
         'apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: { name: a }\n' +
@@ -52,7 +52,7 @@ export const CASES: readonly Case[] = [
     found: [],
   },
   {
-    what: 'values of something else',
+    what: 'a file of values',
     files: { 'values.yaml': 'replicas: 2\n' },
     found: [['MMS104', 'values.yaml:1:1', /apiVersion/]],
   },
@@ -64,7 +64,7 @@ export const CASES: readonly Case[] = [
     found: [['MMS105', 'a.yaml:6:5', /metadata.name/]],
   },
   {
-    what: 'fields that are written otherwise',
+    what: 'misspelled fields',
     files: {
       'a.yaml': model('iris', {}, '    storageURI: s3://b/c\n    extra: 1\n'),
       'b.yaml': service(
@@ -79,7 +79,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'an object that is there twice, though not in another namespace',
+    what: 'a duplicate object, except in another namespace',
     files: {
       'a.yaml': `${service()}---\n${model('iris')}---\n${model('iris')}`,
       'b.yaml': model('iris', { namespace: 'other' }),
@@ -87,7 +87,7 @@ export const CASES: readonly Case[] = [
     found: [['MMS107', 'a.yaml:23:3', /TrainedModel iris is in these files twice/]],
   },
   {
-    what: 'what is wrong in either of two objects with one name',
+    what: 'faults in both of two objects with one name',
     files: {
       'a.yaml': `${service()}---\n${model('iris', { uri: 'ftp://x/y' })}---\n${model('iris', { memory: '-1' })}`,
     },
@@ -98,7 +98,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'what the last of two objects with one name does with the others',
+    what: 'effects of the last of two objects with one name on others',
     files: {
       'a.yaml': `${service()}---\n${service('flowers', 'sklearn: { storageUri: s3://models/one }')}---\n${model('iris')}`,
     },
@@ -109,7 +109,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'names, URIs, memory, frameworks and InferenceServices that the webhook would refuse',
+    what: 'names, URIs, memory, frameworks and InferenceServices that the webhook would reject',
     files: {
       'a.yaml': `${service()}---\n${model('my.iris', { uri: 'ftp://x/y', memory: '-1', framework: '""', service: '""' })}`,
     },
@@ -122,7 +122,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'secrets in a URI, which it does not repeat',
+    what: 'secrets in a URI, without printing them',
     files: {
       'a.yaml': `${service()}---\n${model('a', { uri: 'https://user:hunter2@host/m' })}---\n${model('b', { uri: 'https://host/m?X-Amz-Signature=hunter2' })}`,
     },
@@ -132,7 +132,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'an InferenceService that is not there, and the name that may have been meant',
+    what: 'a missing InferenceService, with the most similar name',
     files: {
       'a.yaml': `${service()}---\n${model('a', { service: 'flower' })}`,
       'b.yaml': `${service('trees').replace('name: trees', 'name: trees\n  namespace: n1')}---\n${model('b', { service: 'trees', namespace: 'n2' })}`,
@@ -163,7 +163,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'models that take turns in memory: their sum is no matter, the size of each is',
+    what: 'on-demand models that are too large alone, while their sum does not matter',
     files: {
       'a.yaml': [
         onDemand(service()),
@@ -175,7 +175,7 @@ export const CASES: readonly Case[] = [
     found: [['MMS213', 'a.yaml:42:5', /needs 1900Mi alone, .* is 1792Mi/]],
   },
   {
-    what: 'annotations of residency that have no effect',
+    what: 'residency annotations without effect',
     files: {
       'a.yaml': onDemand(service(), ['residency: sometimes', 'memory-budget: plenty']),
       'b.yaml': onDemand(model('iris'), ['residency: on-demand']),
@@ -187,7 +187,7 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'a logger and a batcher that cannot work, or have no effect',
+    what: 'a logger and a batcher that are invalid or have no effect',
     files: {
       'a.yaml': withPayload('a', ['logger: { mode: some }', 'batcher: { maxBatchSize: 0, maxLatency: 2.5 }']),
       'b.yaml': withPayload('b', ['logger: { mode: all, url: http://sink.example }', 'batcher: {}'], 'v2'),
@@ -212,7 +212,7 @@ export const CASES: readonly Case[] = [
     found: Array.from({ length: 13 }, () => ['MMS214', '', /is full/] as const),
   },
   {
-    what: 'a framework that the predictor is not for, unless its runtime offers it',
+    what: 'a framework that neither the predictor nor its runtime supports',
     files: {
       'a.yaml': `${service()}---\n${model('a', { framework: 'xgboost' })}`,
       'b.yaml': `${service('trees', 'model: { modelFormat: { name: sklearn }, runtime: r, protocolVersion: v2, resources: { limits: { memory: 2Gi } } }')}---\n${model('b', { framework: 'xgboost', service: 'trees' })}`,
@@ -221,7 +221,7 @@ export const CASES: readonly Case[] = [
     found: [['MMS215', 'a.yaml:17:5', /framework is "xgboost"/]],
   },
   {
-    what: 'limits that are missing or cannot be read, and predictors that are none',
+    what: 'missing and invalid limits, and invalid predictors',
     files: {
       'a.yaml': service('a', 'model: { modelFormat: { name: sklearn } }'),
       'b.yaml': service(
@@ -253,7 +253,7 @@ export const CASES: readonly Case[] = [
     found: [['MMS305', 'a.yaml:7:46', /does not serve the format sklearn/]],
   },
   {
-    what: 'pods that the webhook would refuse, and what it would warn of',
+    what: 'pods that the webhook would reject or warn about',
     files: {
       'a.yaml': service(),
       'b.yaml': POD,
@@ -279,14 +279,14 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'nothing in kinds of others, however odd',
+    what: 'nothing in objects of other kinds',
     files: {
       'a.yaml': 'apiVersion: other.io/v1\nkind: TrainedModel\nspec: 7\n---\napiVersion: v1\nkind: Service\n',
     },
     found: [],
   },
   {
-    what: 'junk where records belong, without falling over it',
+    what: 'junk instead of objects, without a crash',
     files: {
       'a.yaml':
         'apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: { name: a, labels: 7, annotations: x }\nspec: text\n',

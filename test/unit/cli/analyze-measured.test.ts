@@ -8,7 +8,7 @@ import { service } from './analyze-objects.ts';
 
 const MI = 1024 ** 2;
 
-/** As `mms top -o json` prints it. */
+/** The output of `mms top -o json`. */
 function topOf(declaredPeak: number | undefined, measured: number | undefined, name = 'flowers'): string {
   const residency = {
     ...{ resident: 1, budget: undefined, declared: 1, hits: 0, misses: 0, standby: 0, remote: 0 },
@@ -45,8 +45,8 @@ describe('mms analyze --measured', () => {
   it.each([
     ['ten times as much', topOf(80 * MI, 800 * MI), /declared 80Mi .* took 800Mi .* 10 times as much$/],
     ['a tenth', topOf(2_000 * MI, 200 * MI), /declared 2000Mi .* took 200Mi .* 10 times as little$/],
-    ['some, and nothing declared', topOf(0, 800 * MI), /declared 0 .* took 800Mi for them$/],
-  ])('tells of models that take %s', async (_, figures, words) => {
+    ['some memory, with none declared', topOf(0, 800 * MI), /declared 0 .* took 800Mi for them$/],
+  ])('reports models that use %s', async (_, figures, words) => {
     const { code, stdout } = await analyzed(figures);
     const { findings } = JSON.parse(stdout) as {
       findings: { code: string; line: number; message: string }[];
@@ -56,22 +56,19 @@ describe('mms analyze --measured', () => {
   });
 
   it.each([
-    ['as much as they declare, nearly', topOf(500 * MI, 700 * MI)],
-    ['more, which may be what the server takes itself', topOf(10 * MI, 70 * MI)],
-    ['what nobody measured', topOf(80 * MI, undefined)],
-    ['what an agent of before does not say', topOf(undefined, 800 * MI)],
-    ['what is of another InferenceService', topOf(80 * MI, 800 * MI, 'shop')],
-    ['no amount', topOf(80 * MI, -1)],
-    [
-      'nothing, where no models sleep',
-      JSON.stringify({ version: 'kserve-mms/top.v1', models: [], pods: [] }),
-    ],
-  ])('is silent where they take %s', async (_, figures) => {
+    ['about as much as they declare', topOf(500 * MI, 700 * MI)],
+    ['more, which may be used by the server itself', topOf(10 * MI, 70 * MI)],
+    ['an unmeasured amount', topOf(80 * MI, undefined)],
+    ['an amount unknown to an older agent', topOf(undefined, 800 * MI)],
+    ['memory of another InferenceService', topOf(80 * MI, 800 * MI, 'shop')],
+    ['an invalid amount', topOf(80 * MI, -1)],
+    ['no memory on demand', JSON.stringify({ version: 'kserve-mms/top.v1', models: [], pods: [] })],
+  ])('reports nothing when they use %s', async (_, figures) => {
     const { stdout } = await analyzed(figures);
     expect((JSON.parse(stdout) as { findings: unknown[] }).findings).toEqual([]);
   });
 
-  it.each(['', 'no JSON', '[]', 'null', '{"version":"v2"}'])('refuses %j', async (figures) => {
+  it.each(['', 'no JSON', '[]', 'null', '{"version":"v2"}'])('rejects %j', async (figures) => {
     const { code, stderr } = await analyzed(figures);
     expect(stderr).toContain('is not what mms top -o json prints');
     expect(code).not.toBe(0);

@@ -1,4 +1,4 @@
-/** A TrainedModel that is as it should be but for what a case changes. */
+/** A valid TrainedModel, except for the changes of a case. */
 export function model(name: string, changes: Readonly<Record<string, string>> = {}, more = ''): string {
   const {
     uri = `s3://models/${name}`,
@@ -34,13 +34,13 @@ spec:
 `;
 }
 
-/** The same object with annotations of residency. */
+/** The same object with residency annotations. */
 export function onDemand(object: string, annotations: readonly string[] = ['residency: on-demand']): string {
   const lines = annotations.map((line) => `    kserve-mms/${line}\n`).join('');
   return object.replace('\nspec:', `\n  annotations:\n${lines}spec:`);
 }
 
-/** An InferenceService with these fields of its predictor. */
+/** An InferenceService with these fields in its predictor. */
 export function withPayload(name: string, fields: readonly string[], protocol = 'v1'): string {
   const model = `{ modelFormat: { name: sklearn }, protocolVersion: ${protocol}, resources: { limits: { memory: 2Gi } } }`;
   return service(name, [...fields, `model: ${model}`].join('\n    '));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandName } from '../../../src/cli/command-name.ts';
 
-describe('how the program is called', () => {
+describe('the name of the program', () => {
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'kserve-mms-path-'));
@@ -12,7 +12,7 @@ describe('how the program is called', () => {
   });
   afterAll(() => rm(directory, { recursive: true }));
 
-  it('is its name where the PATH has it, and the file in the repository elsewhere', () => {
+  it('is its name when it is in the PATH, and otherwise the file in the repository', () => {
     expect(commandName({ PATH: `/nowhere:${directory}` })).toBe('mms');
     expect(commandName({ PATH: '/nowhere::' })).toBe('./bin/mms.js');
     expect(commandName({})).toBe('./bin/mms.js');

@@ -33,12 +33,12 @@ describe('flags before the command', () => {
     ['-n ns', '-n ns'],
     ['-- status', '-- status'],
     ['', ''],
-  ])('"%s" is "%s"', (typed, meant) => {
+  ])('"%s" is read as "%s"', (typed, meant) => {
     const words = (line: string) => line.split(' ').filter((word) => word !== '');
     expect(globalFlagsBehind(words(typed), (word) => COMMANDS.has(word))).toEqual(words(meant));
   });
 
-  it('reach the command, and are refused by one without a cluster', async () => {
+  it('are passed to the command, and rejected by one without a cluster', async () => {
     const missing = await runCommand(['--kubeconfig', '/nowhere/config', 'status']);
     expect(missing.stderr).toMatch(/cannot use the kubeconfig \/nowhere\/config/);
     const refused = await runCommand(['-n', 'ns', 'analyze', '-f', 'x']);
@@ -46,7 +46,7 @@ describe('flags before the command', () => {
   });
 
   it.each([['-n'], ['-n', 'ns'], ['-A'], ['-o', 'json'], ['--kubeconfig', 'status']])(
-    'are not all: %s %s',
+    'are not a command: %s %s',
     async (...words) => {
       expect(await runCommand(words)).toMatchObject({
         code: 2,
@@ -55,11 +55,11 @@ describe('flags before the command', () => {
     },
   );
 
-  it.each([['-n', 'ns', '--help'], ['-h'], ['-A', '-h']])('ask for help: %s %s %s', async (...words) => {
+  it.each([['-n', 'ns', '--help'], ['-h'], ['-A', '-h']])('print help: %s %s %s', async (...words) => {
     expect(await runCommand(words)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Usage: mms /) });
   });
 
-  it('are completed behind', async () => {
+  it('are ignored by completion', async () => {
     const { stdout } = await runCommand(['__complete', '-n', 'ns', 'status', '--no-h']);
     expect(stdout).toContain('--no-headers');
     expect((await runCommand(['__complete', '-n', 'ns', 'stat'])).stdout).toMatch(/^status\t/m);

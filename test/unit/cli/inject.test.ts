@@ -37,7 +37,7 @@ const secret = (name: string, stringData: Record<string, string>) => ({
 });
 const KEYS = { AWS_ACCESS_KEY_ID: 'canary', AWS_SECRET_ACCESS_KEY: 'canary' };
 
-describe('credentials in mms inject, as in the webhook', () => {
+describe('credentials in mms inject are those of the webhook', () => {
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'kserve-mms-inject-'));
@@ -53,13 +53,13 @@ describe('credentials in mms inject, as in the webhook', () => {
     return { ...outcome, env: agent?.env ?? [] };
   }
 
-  it("a service account's role and its settings of S3", async () => {
+  it("uses a service account's role and its settings of S3", async () => {
     const annotations = { 'eks.amazonaws.com/role-arn': 'r', 'serving.kserve.io/s3-endpoint': 'minio:9000' };
     const { env } = await inject(pod(), inferenceService, account([], annotations));
     expect(env).toContainEqual({ name: 'AWS_ENDPOINT_URL', value: 'https://minio:9000' });
   });
 
-  it('stringData of a Secret, none of its values shown', async () => {
+  it('uses stringData of a Secret, without printing its values', async () => {
     const stringData = { ...KEYS, S3_ENDPOINT: 'canary:9000', S3_USE_HTTPS: '0' };
     const { env, stdout, stderr } = await inject(
       ...[pod(), inferenceService, account(['s']), secret('s', stringData)],
@@ -68,25 +68,25 @@ describe('credentials in mms inject, as in the webhook', () => {
     expect(stdout + stderr).not.toContain('canary');
   });
 
-  it('a Secret that the pod names, in place of those of the account', async () => {
+  it('uses a Secret that the pod names instead of those of the account', async () => {
     const secrets = [secret('s', KEYS), secret('t', { HF_TOKEN: 'canary' })];
     const { env } = await inject(pod({ [NAMED]: 's' }), inferenceService, account(['t']), ...secrets);
     expect(env.map(({ name }) => name)).toEqual(Object.keys(KEYS));
   });
 
-  it('a Secret that is in none of the files may be in the cluster: it is told', async () => {
+  it('warns about a named Secret that is in none of the files', async () => {
     const { code, stderr } = await inject(pod({ [NAMED]: 's' }), inferenceService, account([]));
     expect(code).toBe(0);
     expect(stderr).toContain('Secret s is in none of the files');
   });
 
-  it('what names no Secret is refused', async () => {
+  it('rejects an invalid name of a Secret', async () => {
     const { code, stderr } = await inject(pod({ [NAMED]: '' }), inferenceService, account([]));
     expect(code).toBe(1);
     expect(stderr).toContain(NAMED);
   });
 
-  it('what is left out is told', async () => {
+  it('warns about what it leaves out', async () => {
     const { stderr } = await inject(
       ...[pod(), inferenceService, account(['s']), secret('s', { AWS_SECRET_ACCESS_KEY: 'canary' })],
     );
@@ -95,17 +95,17 @@ describe('credentials in mms inject, as in the webhook', () => {
 
   it.each([
     [
-      'one of another name',
+      'another name',
       { ...inferenceService, metadata: { name: 'other' } },
       /InferenceService sk, and .* holds InferenceService other;/,
     ],
-    ['none', account([]), /InferenceService sk, and .* holds no InferenceService;/],
+    ['no InferenceService', account([]), /InferenceService sk, and .* holds no InferenceService;/],
     [
-      'one of another namespace',
+      'another namespace',
       { ...inferenceService, metadata: { name: 'sk', namespace: 'b' } },
       /sk of namespace a, and .* holds InferenceService b\/sk;/,
     ],
-  ])('a file for the InferenceService that holds %s is refused', async (_what, object, words) => {
+  ])('rejects an --inference-service file with %s', async (_what, object, words) => {
     const [podFile, file] = [join(directory, 'pod.yaml'), join(directory, 'isvc.yaml')];
     const inA = { ...pod(), metadata: { ...pod().metadata, namespace: 'a' } };
     await writeFile(podFile, JSON.stringify(words.source.includes('namespace') ? inA : pod()));
@@ -114,7 +114,7 @@ describe('credentials in mms inject, as in the webhook', () => {
     expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(words) });
   });
 
-  it('one file may be given twice, and then has to hold both', async () => {
+  it('accepts one file for both, if it contains both', async () => {
     const file = join(directory, 'both.yaml');
     const twice = ['inject', '-f', file, '--inference-service', file];
     await writeFile(file, [pod(), inferenceService].map((object) => JSON.stringify(object)).join('\n---\n'));
@@ -126,7 +126,7 @@ describe('credentials in mms inject, as in the webhook', () => {
     expect((await runCommand(twice)).stderr).toMatch(/both\.yaml holds no InferenceService; give the file/);
   });
 
-  it('several Pods are refused by the names of their files', async () => {
+  it('rejects several Pods, and names their files', async () => {
     const [one, other] = [join(directory, 'one.yaml'), join(directory, 'other.yaml')];
     await writeFile(one, JSON.stringify(pod()));
     await writeFile(other, JSON.stringify(pod()));

@@ -12,13 +12,13 @@ const ports = async (given: readonly string[], taken: readonly number[]) => {
   return [settings.webhookPort, settings.metricsPort, settings.healthPort];
 };
 
-describe('the ports of a manager on a machine of a person', () => {
-  it('are the defaults where these are free, and any free one where not', async () => {
+describe('the ports of a manager with --local', () => {
+  it('are the defaults if they are free, otherwise any free port', async () => {
     expect(await ports([], [])).toEqual([9443, 8080, 8081]);
     expect(await ports([], [8080, 9443])).toEqual([0, 0, 8081]);
   });
 
-  it('stay where somebody has asked for them', async () => {
+  it('are kept if they are set explicitly', async () => {
     expect(await ports(['metricsPort'], [8080, 8081])).toEqual([9443, 8080, 0]);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readManagerSettings } from '../../../src/cli/manager-settings.ts';
 import { run } from '../../../src/cli/program.ts';
 
-/** What `mms manager` says to flags and environment that it refuses, and its exit code. */
+/** The output of `mms manager` for invalid flags and environment, and its exit code. */
 async function refusal(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
@@ -15,7 +15,7 @@ async function refusal(
 }
 
 describe('the settings of the manager', () => {
-  it('are all reported together when they are wrong, each in a line, with exit code 2', async () => {
+  it('reports all invalid settings together, each on a line, with exit code 2', async () => {
     const { code, lines } = await refusal(
       [
         '--webhook-port',
@@ -53,7 +53,7 @@ describe('the settings of the manager', () => {
     expect(code).toBe(2);
   });
 
-  it('may not contradict each other', async () => {
+  it('must not contradict each other', async () => {
     const { code, lines } = await refusal([
       '--local',
       '--certificate',
@@ -79,10 +79,10 @@ describe('the settings of the manager', () => {
   });
 
   it.each([
-    ['the flag stands above the variable', { propagate: false }, { MMS_PROPAGATE: 'true' }, false],
-    ['the variable above the default', {}, { MMS_PROPAGATE: 'false' }, false],
-    ['an empty variable is none', {}, { MMS_PROPAGATE: '' }, true],
-    ['a switch may be given a value', { propagate: 'false' }, {}, false],
+    ['the flag overrides the variable', { propagate: false }, { MMS_PROPAGATE: 'true' }, false],
+    ['the variable overrides the default', {}, { MMS_PROPAGATE: 'false' }, false],
+    ['an empty variable is ignored', {}, { MMS_PROPAGATE: '' }, true],
+    ['a switch accepts a value', { propagate: 'false' }, {}, false],
   ])('%s', (_what, flags, environment, wanted) => {
     expect(readManagerSettings(flags, environment).values.propagate).toBe(wanted);
   });

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { processLog } from '../../../src/cli/process-log.ts';
 
-/** What a manager writes for two events, one below the level asked for. */
+/** The output of a manager for two events, one of them below the log level. */
 async function written(terminal: boolean, environment: NodeJS.ProcessEnv = {}): Promise<string> {
   const stdout = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: terminal });
   const log = await processLog({ component: 'manager', level: 'info', stdout, environment });
@@ -13,7 +13,7 @@ async function written(terminal: boolean, environment: NodeJS.ProcessEnv = {}): 
 }
 
 describe('the log of manager and agent', () => {
-  it('is a JSON object a line, with the level as a word and the time as RFC 3339', async () => {
+  it('has a JSON object on each line, with the level as a word and the time in RFC 3339', async () => {
     const line = JSON.parse(await written(false)) as Record<string, unknown>;
     expect(line).toEqual({
       level: 'warn',
@@ -31,7 +31,7 @@ describe('the log of manager and agent', () => {
     ['with NO_COLOR in plain text', { NO_COLOR: '1' }, false],
     ['with an empty NO_COLOR in colours', { NO_COLOR: '' }, true],
     ['in a dumb terminal in plain text', { TERM: 'dumb' }, false],
-  ])('is for people in a terminal: %s', async (_case, environment, coloured) => {
+  ])('is readable in a terminal: %s', async (_case, environment, coloured) => {
     const text = await written(true, environment);
     expect(text).toMatch(/\[\d\d:\d\d:\d\d\].*WARN.*the download failed.*DiskFull/s);
     expect(text.includes('\u001b[')).toBe(coloured);

@@ -18,12 +18,12 @@ function streams(): CommandIo {
 const namesOf = (commands: readonly Command[]): string[][] =>
   commands.map((one) => [one.name(), ...one.aliases()]);
 
-/** What a command has once its module is loaded. */
+/** The description of a command after its module is loaded. */
 const partsOf = ({ options, commands, registeredArguments }: Command): number =>
   options.length + commands.length + registeredArguments.length;
 
 describe('the list of commands', () => {
-  it('names each as it names itself, in order of the alphabet', async () => {
+  it('has the name of each command, in alphabetical order', async () => {
     const whole = (await createProgram(streams())).commands;
     const light = (await createProgram(streams(), () => false)).commands;
     expect(namesOf(whole)).toEqual(namesOf(light));
@@ -31,7 +31,7 @@ describe('the list of commands', () => {
     expect(names).toEqual([...names].sort());
   });
 
-  it('has a line of its own for each, and each says more in its help', async () => {
+  it('has a summary for each command, and the help of each has more', async () => {
     for (const one of (await createProgram(streams())).commands) {
       expect(one.summary()).not.toBe('');
       expect(one.description()).not.toBe('');
@@ -39,7 +39,7 @@ describe('the list of commands', () => {
     }
   });
 
-  it('loads only the command that is called', async () => {
+  it('loads only the module of the command that is run', async () => {
     const program = await createProgram(streams(), (name) => name === 'inject');
     const loaded = program.commands.filter((one) => partsOf(one) > 0);
     expect(loaded.map((one) => one.name())).toEqual(['inject']);
@@ -53,14 +53,14 @@ describe('the name of an object', () => {
     ['infer po/rose -d {}', 'It must be the name of one TrainedModel: NAME or tm/NAME.'],
     ['top tm/rose', 'It must be the name of one InferenceService: NAME or isvc/NAME.'],
     ['infer rose -d {} --url localhost:8080', 'It must be a URL such as http://localhost:8080.'],
-  ])('is refused in "%s", with exit code 2', async (line, why) => {
+  ])('is rejected in "%s", with exit code 2', async (line, why) => {
     const { code, stderr } = await runCommand(line.split(' '));
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(why) });
   });
 });
 
 describe('the help', () => {
-  it('is the same by flag and by command, before the name and after it', async () => {
+  it('is the same by flag and by command, before and after the name', async () => {
     const help = await runCommand(['inject', '--help']);
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--inference-service <file>') });
     expect(await runCommand(['help', 'inject'])).toEqual(help);
@@ -74,7 +74,7 @@ describe('the help', () => {
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   });
 
-  it('has the commands in groups, an example, and where to read more', async () => {
+  it('has groups of commands, an example, and links', async () => {
     const { stdout } = await runCommand(['--help']);
     expect(stdout).toMatch(/^Models:\n {2}explain /m);
     expect(stdout).toMatch(/^Files, without a cluster:\n {2}analyze /m);
@@ -84,7 +84,7 @@ describe('the help', () => {
     expect(stdout).toContain('docs/cli.md');
   });
 
-  it('comes for a name that was mistyped, with a guess', async () => {
+  it('is printed for a misspelled name, with a suggestion', async () => {
     const { code, stderr } = await runCommand(['injekt']);
     expect(code).toBe(2);
     expect(stderr).toContain('(Did you mean inject?)');

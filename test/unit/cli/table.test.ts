@@ -6,7 +6,7 @@ import { table } from '../../../src/cli/table.ts';
 const GREEN_OK = '\u001b[32mok\u001b[39m';
 
 describe('a table', () => {
-  it('has its columns under one another, colours or not', () => {
+  it('aligns its columns, with and without colours', () => {
     expect(
       table(
         ['NAME', 'READY', 'AGE'],
@@ -20,8 +20,8 @@ describe('a table', () => {
 
   it.each([
     ['line breaks', 'a\r\nREADY', 'a READY'],
-    ['the escapes of a terminal', 'a\u001b[2Jb\u001b]0;title\u0007', 'a [2Jb ]0;title '],
-  ])('shows a space for %s', (_what, cell, shown) => {
+    ['terminal escapes', 'a\u001b[2Jb\u001b]0;title\u0007', 'a [2Jb ]0;title '],
+  ])('shows a space instead of %s', (_what, cell, shown) => {
     expect(table(['X'], [[cell]])).toBe(`X\n${shown.trimEnd()}\n`);
   });
 });
@@ -32,7 +32,7 @@ describe('colours', () => {
     ['on a terminal', terminal, {}, GREEN_OK],
     ['on a terminal where NO_COLOR is set', terminal, { NO_COLOR: '1' }, 'ok'],
     ['on a terminal where NO_COLOR is empty', terminal, { NO_COLOR: '' }, GREEN_OK],
-    ['on a terminal that has none', terminal, { TERM: 'dumb' }, 'ok'],
+    ['on a terminal without colours', terminal, { TERM: 'dumb' }, 'ok'],
     ['in a pipe', new PassThrough(), {}, 'ok'],
   ])('%s', (_where, stream, environment, expected) => {
     expect(painter(stream, environment)('green', 'ok')).toBe(expected);

@@ -12,8 +12,8 @@ const agent = (image: unknown) => [
   { name: 'agent', image },
 ];
 
-describe('the images that run', () => {
-  it('are counted by pod, of those that have not ended', () => {
+describe('the running images', () => {
+  it('are counted by pod, without completed pods', () => {
     const pods = [
       pod('a', agent('agent:2'), READY),
       pod('b', agent('agent:1'), READY),
@@ -33,7 +33,7 @@ describe('the images that run', () => {
 });
 
 describe('mms version', () => {
-  it('says its own without a cluster', async () => {
+  it('prints its own version without a cluster', async () => {
     const { code, stdout } = await runCommand(['version', '--client', '-o', 'json']);
     expect({ code, document: JSON.parse(stdout) as unknown }).toEqual({
       code: 0,
@@ -44,16 +44,19 @@ describe('mms version', () => {
     });
   });
 
-  it.each(['table', 'json'])('as %s says its own before it fails for want of a cluster', async (format) => {
-    const { code, stdout, stderr } = await runCommand([
-      'version',
-      '-o',
-      format,
-      '--kubeconfig',
-      '/nowhere/config',
-    ]);
-    expect(code).toBe(1);
-    expect(stdout).toContain(packageVersion());
-    expect(stderr).toContain('cannot use the kubeconfig /nowhere/config');
-  });
+  it.each(['table', 'json'])(
+    'as %s prints its own version before it fails without a cluster',
+    async (format) => {
+      const { code, stdout, stderr } = await runCommand([
+        'version',
+        '-o',
+        format,
+        '--kubeconfig',
+        '/nowhere/config',
+      ]);
+      expect(code).toBe(1);
+      expect(stdout).toContain(packageVersion());
+      expect(stderr).toContain('cannot use the kubeconfig /nowhere/config');
+    },
+  );
 });

@@ -36,7 +36,7 @@ const runtime = fc
       protocolVersions: ['v2'],
       containers: [{ ...container, name: 'kserve-container' }],
     };
-    // Half of them are selected, so that what is absurd comes into the pod.
+    // Half of them are selectable, so that absurd fields reach the pod.
     const read = JSON.parse(JSON.stringify(isUsable ? { ...spec, ...usable } : spec)) as unknown;
     return { metadata: { name: 'absurd' }, spec: read };
   });
@@ -50,7 +50,7 @@ function planFor(absurd: ServingRuntime, predictor: object): unknown {
 }
 
 describe('a runtime with absurd fields', () => {
-  it('comes to a plan that can be sent, or to what is wrong with it', () => {
+  it('results in a plan that can be serialized, or in a message that names the fault', () => {
     fc.assert(
       fc.property(runtime, some(CONTAINER_FIELDS), (absurd, fields) => {
         const predictor = { sklearn: { ...fields, protocolVersion: 'v2' } };
@@ -62,7 +62,7 @@ describe('a runtime with absurd fields', () => {
     );
   });
 
-  it('or an InferenceService, that are nested as deep as an API server lets them be, are told so', () => {
+  it('is rejected when it or the InferenceService is nested as deep as an API server allows', () => {
     // sigs.k8s.io/json reads 10,000 levels.
     const deep: unknown = JSON.parse(`${'{"a":'.repeat(9_000)}1${'}'.repeat(9_000)}`);
     const runtimeWith = (resources: unknown): ServingRuntime => ({
@@ -73,14 +73,16 @@ describe('a runtime with absurd fields', () => {
         containers: [{ name: 'kserve-container', image: 'a:1', resources }],
       },
     });
-    const told = (message: string): object => ({
+    const reported = (message: string): object => ({
       ...{ kind: 'blocked', reason: 'InvalidPredictorSpec' },
       message: expect.stringContaining(message),
     });
     const sklearn = { protocolVersion: 'v2' };
-    expect(planFor(runtimeWith(deep), { sklearn })).toEqual(told('ClusterServingRuntime absurd is nested'));
+    expect(planFor(runtimeWith(deep), { sklearn })).toEqual(
+      reported('ClusterServingRuntime absurd is nested'),
+    );
     expect(planFor(runtimeWith({}), { sklearn: { ...sklearn, resources: deep } })).toEqual(
-      told('spec.predictor is nested'),
+      reported('spec.predictor is nested'),
     );
   });
 });

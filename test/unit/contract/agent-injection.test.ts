@@ -16,8 +16,8 @@ function recordOf(raw: Pod, { outcome, reason, message, warnings, pod }: Injecti
   return { outcome, reason, message, warnings, patch: jsonPatch.compare(raw, pod) };
 }
 
-describe('the files of the cases', () => {
-  it.each(CASE_NAMES)('%s has all that it needs, and nothing else', (name) => {
+describe('the case files', () => {
+  it.each(CASE_NAMES)('%s has all parts that it needs, and no others', (name) => {
     const parts = Object.keys(readCaseFile(name));
     expect(parts).toContain('pod');
     if (!UPDATE) expect(parts).toContain('expected');
@@ -37,19 +37,19 @@ describe.each(CASE_NAMES)('%s', (name) => {
     expect(record).toEqual(readCaseFile(name).expected);
   });
 
-  it('is a pod that the webhook would take up, and says why it was decided so', () => {
+  it('is a pod that the webhook accepts, and the decision has a message', () => {
     expect(isPod(raw)).toBe(true);
     expect(decision.message).toMatch(/\w+ .*\w/);
   });
 
-  it('needs nothing more when its own result comes round again', () => {
+  it('needs no further change when its own result is admitted again', () => {
     const again = decideInjection({ ...input, pod: deepFreeze(structuredClone(decision.pod)) });
     expect(jsonPatch.compare(decision.pod, again.pod)).toEqual([]);
     expect(again.outcome).toBe(decision.outcome === 'inject' ? 'skip' : decision.outcome);
     expect(again.reason).toBe(decision.outcome === 'inject' ? 'AlreadyInjected' : decision.reason);
   });
 
-  it('gets the pod from its patch', () => {
+  it('applying the patch results in the pod', () => {
     const patched = jsonPatch.applyPatch(
       structuredClone(raw),
       recordOf(raw, decision).patch,
@@ -77,7 +77,7 @@ describe.each(CASE_NAMES)('%s', (name) => {
     );
   });
 
-  it('agrees with what is said before the look-up', () => {
+  it('agrees with the check before the look-up', () => {
     const candidacy = checkPod(raw);
     const early = ['NoInferenceServiceLabel', 'NotPredictor', 'OptedOut'].includes(decision.reason);
     expect(candidacy).toMatchObject(
@@ -86,7 +86,7 @@ describe.each(CASE_NAMES)('%s', (name) => {
   });
 });
 
-it('the cases show every reason but AgentTooLarge, whose pods are too long for a file', () => {
+it('the cases cover every reason except AgentTooLarge, whose pods are too long for a file', () => {
   const shown = new Set(CASE_NAMES.map((name) => decideInjection(readCase(name)).reason));
   expect([...shown].sort()).toEqual([
     'AgentCompleted',
@@ -104,7 +104,7 @@ it('the cases show every reason but AgentTooLarge, whose pods are too long for a
   ]);
 });
 
-it('keys that mean something to JavaScript come through, in the pod and in its patch', () => {
+it('keys with a meaning in JavaScript are kept, in the pod and in its patch', () => {
   const input = readCase('proto-and-constructor-keys');
   const { pod } = decideInjection(input);
   const { newDocument } = jsonPatch.applyPatch(structuredClone(input.pod), jsonPatch.compare(input.pod, pod));

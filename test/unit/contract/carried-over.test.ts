@@ -17,7 +17,7 @@ const agent = (...args: string[]): Container => ({ name: 'agent', args: ['--enab
 const numbers = (count: number): number[] => Array.from({ length: count }, () => 1);
 const letters = (count: number): string => 'x'.repeat(count);
 
-describe('a pod of which the agent takes over too much', () => {
+describe('a pod from which the agent takes over too much', () => {
   it.each([
     ['queue-proxy', pod({}, server(), queueProxy(letters(MAX_CARRIED_OVER)))],
     ['queue-proxy', pod({}, server(), queueProxy('\u0001'.repeat(MAX_CARRIED_OVER / 5)))],
@@ -53,7 +53,7 @@ describe('a pod of which the agent takes over too much', () => {
         server(),
       ),
     ],
-  ])('is refused, and told which part: %s', (part, large) => {
+  ])('is rejected with a message that names the part: %s', (part, large) => {
     const obstacle = findObstacle(large, 'modelconfig-sk-0');
     expect(obstacle?.reason).toBe('AgentTooLarge');
     expect(obstacle?.message).toContain(part);
@@ -61,22 +61,22 @@ describe('a pod of which the agent takes over too much', () => {
   });
 
   it.each([
-    ['as much as fits', pod({}, server(), queueProxy(letters(MAX_CARRIED_OVER - 100)))],
-    ['text of whole surrogate pairs', pod({}, server(), queueProxy('😀'.repeat(MAX_CARRIED_OVER / 2 - 50)))],
+    ['as much as the limit allows', pod({}, server(), queueProxy(letters(MAX_CARRIED_OVER - 100)))],
+    ['whole surrogate pairs', pod({}, server(), queueProxy('😀'.repeat(MAX_CARRIED_OVER / 2 - 50)))],
     ['five thousand variables', pod({}, server(), variables(5_000))],
     [
       'what the agent does not take over',
       pod({ note: letters(MAX_CARRIED_OVER) }, server({ args: [letters(MAX_CARRIED_OVER)] })),
     ],
     [
-      'a probe of no use behind queue-proxy',
+      'an unused probe behind queue-proxy',
       pod(
         {},
         server({ readinessProbe: { httpGet: { path: letters(MAX_PROBE), port: 80 } } }),
         queueProxy('v'),
       ),
     ],
-  ])('but not for %s', (_what, large) => {
+  ])('is not rejected for %s', (_what, large) => {
     expect(findObstacle(large, 'modelconfig-sk-0')).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@ import { causeIn, shortened } from '../../../src/contract/cause-text.ts';
 import { explanationIn, LONGEST_AGENT_MESSAGE, refusalText } from '../../../src/contract/server-answer.ts';
 
 const HEADER = 'Traceback (most recent call last):';
-/** As Starlette begins it. */
+/** The first line of a traceback in Starlette. */
 const FRAMES = Array.from(
   { length: 30 },
   (_, n) =>
@@ -14,12 +14,12 @@ const LAST =
 const WHERE = '(joblib/numpy_pickle.py, line 632, in _unpickle)';
 const raised = (exception: string) => `${HEADER}\n${FRAMES}\n${LAST}\n${exception}\n`;
 
-describe('the cause in what a program says', () => {
+describe('the cause in the output of a program', () => {
   const TABLE: readonly (readonly [string, string, string])[] = [
     ['a key', raised('KeyError: 110'), `KeyError: 110 ${WHERE}`],
     ['an exception without a text', raised('EOFError'), `EOFError ${WHERE}`],
     ['several lines', raised('ValueError: one\n\n  two\n'), `ValueError: one two ${WHERE}`],
-    ['lines of Windows', raised('KeyError: 1').replaceAll('\n', '\r\n'), `KeyError: 1 ${WHERE}`],
+    ['lines with CRLF', raised('KeyError: 1').replaceAll('\n', '\r\n'), `KeyError: 1 ${WHERE}`],
     [
       'a module that is missing',
       `${HEADER}\n${LAST}\n  File "<frozen importlib._bootstrap>", line 1140, in _find\nModuleNotFoundError: No module named 'x'`,
@@ -31,17 +31,17 @@ describe('the cause in what a program says', () => {
       'SyntaxError: invalid syntax (/mnt/models/m/model.py, line 3)',
     ],
     [
-      'one raised from another',
+      'an exception raised from another',
       `${raised("ModuleNotFoundError: No module named 'x'")}\nThe above exception was the direct cause of the following exception:\n\n${raised('RuntimeError: cannot load')}`,
       `RuntimeError: cannot load ${WHERE}; raised from ModuleNotFoundError: No module named 'x'`,
     ],
     [
-      'one of a worker process',
+      'an exception of a worker process',
       `multiprocessing.pool.RemoteTraceback: \n"""\n${raised('KeyError: 1')}"""\n\nThe above exception was the direct cause of the following exception:\n\n${raised('KeyError: 1')}`,
       `KeyError: 1 ${WHERE}`,
     ],
     [
-      'one of a group',
+      'an exception of a group',
       [
         '  + Exception Group Traceback (most recent call last):',
         '  |   File "/a/b.py", line 1, in <module>',
@@ -69,12 +69,12 @@ describe('the cause in what a program says', () => {
       `py4j.Py4JJavaError: it failed. : java.io.IOException: no file ${WHERE}`,
     ],
     [
-      'one of a worker process, raised again where it is awaited',
+      'an exception of a worker process, raised again where it is awaited',
       `concurrent.futures.process._RemoteTraceback: \n"""\n${raised('ValueError: in the worker')}"""\n\nThe above exception was the direct cause of the following exception:\n\n${HEADER}\n  File "/usr/lib/python3.11/concurrent/futures/_base.py", line 401, in __get_result\n    raise self._exception\nValueError: in the worker\n`,
       `ValueError: in the worker ${WHERE}`,
     ],
     [
-      'a group of exceptions that were not raised',
+      'a group of unraised exceptions',
       [
         '  + Exception Group Traceback (most recent call last):',
         '  |   File "/a/b.py", line 1, in f',
@@ -104,17 +104,17 @@ describe('the cause in what a program says', () => {
       `RuntimeError: PytorchStreamReader failed locating file constants.pkl: file not found ${WHERE}`,
     ],
     [
-      'lines of a log after it',
+      'log lines after it',
       `${raised('KeyError: 110')}INFO:     127.0.0.1 - "POST /v2/repository/models/x/load HTTP/1.1" 500 Internal Server Error`,
       `KeyError: 110 ${WHERE}`,
     ],
     [
-      'lines of a log with their time after it',
+      'log lines with timestamps after it',
       `${raised('KeyError: 110')}2026-01-01 00:00:00,000 [mlserver.grpc] INFO - Waiting for shutdown`,
       `KeyError: 110 ${WHERE}`,
     ],
     [
-      'colours of a terminal',
+      'terminal colours',
       raised('\u001b[1;35mKeyError\u001b[0m: \u001b[35m110\u001b[0m'),
       `KeyError: 110 ${WHERE}`,
     ],
@@ -134,14 +134,14 @@ describe('the cause in what a program says', () => {
       'panic: assignment to entry in nil map',
     ],
     ['words', 'no such model', 'no such model'],
-    ['an exception that says nothing', 'builtins.EOFError: ', 'builtins.EOFError'],
+    ['an exception without a message', 'builtins.EOFError: ', 'builtins.EOFError'],
     ['a line before it', `ERROR: ${raised('KeyError: 110')}`, `KeyError: 110 ${WHERE}`],
   ];
   it.each(TABLE)('%s', (_what, text, cause) => {
     expect(causeIn(text, 400)).toBe(cause);
   });
 
-  it('keeps the beginning and the end of words', () => {
+  it('keeps the beginning and the end of a long message', () => {
     const long = `begin ${'x'.repeat(9_000)} end`;
     expect(causeIn(long, 100)).toMatch(/^begin x+ … x+ end$/);
     expect(causeIn(long, 100)).toHaveLength(100);
@@ -152,7 +152,7 @@ describe('the cause in what a program says', () => {
   });
 
   it.each(['X: ' + 'y'.repeat(5_000), `${'x.'.repeat(900)}E: z`])(
-    'never gets longer than it may',
+    'is never longer than the limit',
     (exception) => {
       const chain = `${raised(exception)}\nDuring handling of the above exception, another exception occurred:\n\n${raised(`${exception}!`)}`;
       for (const limit of [60, 200, 400]) expect(causeIn(chain, limit).length).toBeLessThanOrEqual(limit);
@@ -170,7 +170,7 @@ describe('the cause in what a program says', () => {
     '\n at a(' + '('.repeat(1_000_000),
     '\nStack trace:\n [bt] '.repeat(100_000),
     '<html>' + '<h1'.repeat(600_000),
-  ])('is found in 2 MB from anybody', (text) => {
+  ])('handles 2 MB of untrusted text', (text) => {
     expect(causeIn(`a${text}b`, 400).length).toBeLessThanOrEqual(400);
     expect(explanationIn(`${text}b`, 400).length).toBeLessThanOrEqual(400);
   });
@@ -182,7 +182,7 @@ describe('a text that is too long', () => {
   });
 });
 
-describe('what a model server answers', () => {
+describe('the response of a model server', () => {
   const TABLE: readonly (readonly [string, string, string])[] = [
     ['V2', '{"error":"Model m not found"}', 'Model m not found'],
     ['FastAPI', '{"detail":"Not Found"}', 'Not Found'],
@@ -190,17 +190,17 @@ describe('what a model server answers', () => {
     ['TorchServe', '{"code":500,"type":"X","message":"Worker died."}', 'Worker died.'],
     ['a traceback in JSON', JSON.stringify({ error: raised('KeyError: 110') }), `KeyError: 110 ${WHERE}`],
     [
-      'one that passes on the answer of another',
+      'a response that contains the response of another server',
       JSON.stringify({ detail: JSON.stringify({ error: raised('KeyError: 110') }) }),
       `KeyError: 110 ${WHERE}`,
     ],
     [
-      'FastAPI, of a request that is not as it wants it',
+      'FastAPI, for an invalid request',
       '{"detail":[{"type":"enum","loc":["body","inputs",0,"datatype"],"msg":"Input should be \'BOOL\'"},{"msg":"Field required"}]}',
       "body.inputs.0.datatype: Input should be 'BOOL'; Field required",
     ],
     [
-      'a proxy, with a page',
+      'a proxy, with an HTML page',
       '<!DOCTYPE html>\r\n<html><head><title>502 Bad Gateway</title><style>p{}</style></head><body><center><h1>502 Bad Gateway</h1></center><h2>no upstream</h2></body></html>',
       '502 Bad Gateway: no upstream',
     ],
@@ -208,7 +208,7 @@ describe('what a model server answers', () => {
     ['other JSON', '{"load":false}', '{"load":false}'],
     ['nothing', ' ', 'without a reason'],
     [
-      'an exception without debug',
+      'an error without debug output',
       'Internal Server Error',
       'Internal Server Error; the cause is in the log of the model server',
     ],
@@ -217,7 +217,7 @@ describe('what a model server answers', () => {
     expect(explanationIn(body, 300)).toBe(said);
   });
 
-  it('is no longer than what a condition takes, so that it is not cut again', () => {
+  it('is no longer than a condition allows, so that it is not cut again', () => {
     expect(refusalText(500, 'x'.repeat(9_000)).length).toBeLessThanOrEqual(LONGEST_AGENT_MESSAGE);
   });
 });

@@ -10,12 +10,12 @@ import { readSystemConfig } from '../../../src/contract/system-config.ts';
 
 const DIRECTORY = join(import.meta.dirname, 'injection');
 
-/** One file a case, without its `.yaml`. */
+/** One file for each case, without `.yaml`. */
 export const CASE_NAMES: readonly string[] = readdirSync(DIRECTORY)
   .map((file) => file.replace(/\.yaml$/, ''))
   .sort();
 
-/** What the file of a case holds. */
+/** The content of a case file. */
 interface CaseFile {
   readonly pod: unknown;
   readonly inferenceService?: unknown;
@@ -23,7 +23,7 @@ interface CaseFile {
   readonly expected?: unknown;
 }
 
-/** What a case says besides its pod; all of it is optional. */
+/** What a case sets besides its pod. All of it is optional. */
 interface CaseOptions {
   /** False: there is no InferenceService. */
   readonly inferenceServiceExists?: boolean;
@@ -42,13 +42,13 @@ interface CaseOptions {
   readonly serviceAccountAnnotations?: Record<string, string>;
 }
 
-/** A case that says nothing of its InferenceService means this one: sklearn without a storage of its own. */
+/** The InferenceService of a case that does not set one: sklearn, without a storageUri of its own. */
 const MULTI_MODEL: InferenceService = {
   metadata: { name: 'sk', namespace: 'ns' },
   spec: { predictor: { sklearn: {} } },
 };
 
-/** Reads a case's input, frozen to its depths: a decision that changes it throws. */
+/** Reads the input of a case and freezes it deeply: a decision that changes it throws. */
 export function readCase(name: string): InjectionInput {
   const file = readCaseFile(name);
   const options = (file.options ?? {}) as CaseOptions;

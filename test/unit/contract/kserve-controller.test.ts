@@ -15,42 +15,42 @@ const model = (metadata: Partial<ObjectMeta> = {}) => ({
   metadata: { name: 'm', namespace: 'ns', resourceVersion: '7', ...metadata },
 });
 
-describe("what is done to a TrainedModel in KServe's place", () => {
+describe('taking over the work of KServe on a TrainedModel', () => {
   it.each([
     {
-      name: "KServe's finalizer goes, the labels are there",
+      name: "removes KServe's finalizer; the labels are already set",
       of: { ...KSERVES, labels: LABELS },
       patch: { finalizers: [] },
     },
     {
-      name: "somebody else's finalizer stays",
+      name: 'keeps other finalizers',
       of: { finalizers: ['mine', 'trainedmodel.finalizer'], labels: LABELS },
       patch: { finalizers: ['mine'] },
     },
     {
-      name: 'nothing, when all is as it should be',
+      name: 'changes nothing when nothing is missing',
       of: { labels: { ...LABELS, own: 'label' } },
       patch: undefined,
     },
-    { name: 'a new model is labelled', of: {}, patch: { labels: LABELS } },
+    { name: 'labels a new model', of: {}, patch: { labels: LABELS } },
     {
-      name: 'one that moved gets the labels of its new InferenceService',
+      name: 'sets the labels of the new InferenceService on a model that moved',
       of: { labels: { inferenceservice: 'old', [ALLOCATED]: 'old' } },
       patch: { labels: LABELS },
     },
     {
-      name: 'one without memory loses the label that says it has some',
+      name: 'removes the allocated label from a model without memory',
       of: { labels: LABELS },
       placed: [],
       patch: { labels: { [ALLOCATED]: null } },
     },
     {
-      name: 'one that is being deleted is let go of, and not labelled',
+      name: 'removes the finalizer of a model that is being deleted, and adds no labels',
       of: { ...KSERVES, ...DELETING },
       patch: { finalizers: [] },
     },
     {
-      name: 'nothing was decided: only the finalizer goes',
+      name: 'only removes the finalizer while the placement is undecided',
       of: KSERVES,
       placed: undefined,
       patch: { finalizers: [] },
@@ -70,18 +70,18 @@ describe("what is done to a TrainedModel in KServe's place", () => {
     expect(steps).toEqual(patch === undefined ? [] : [expected]);
   });
 
-  it('without its InferenceService it keeps its labels and loses the finalizer', () => {
+  it('keeps the labels and removes the finalizer when the InferenceService does not exist', () => {
     const trainedModels = [model({ ...KSERVES, labels: LABELS })];
     const steps = takeoverSteps({ inferenceService: undefined, trainedModels, placed: new Set() });
     expect(steps.map(({ patch }) => patch.metadata)).toEqual([{ resourceVersion: '7', finalizers: [] }]);
   });
 
-  it('a name that cannot be the value of a label is not made one', () => {
+  it('adds no label for a name that is not a valid label value', () => {
     const inferenceService = service({ name: 'a'.repeat(64) });
     expect(takeoverSteps({ inferenceService, trainedModels: [model()], placed: new Set(['m']) })).toEqual([]);
   });
 
-  it('those that are being deleted come first', () => {
+  it('handles models that are being deleted first', () => {
     const trainedModels = [model({ name: 'lives' }), model({ name: 'goes', ...KSERVES, ...DELETING })];
     const steps = takeoverSteps({ inferenceService: service(), trainedModels, placed: new Set() });
     expect(steps.map(({ name }) => name)).toEqual(['goes', 'lives']);
@@ -91,7 +91,7 @@ describe("what is done to a TrainedModel in KServe's place", () => {
 describe("an InferenceService with KServe's finalizer", () => {
   const finalizers = ['inferenceservice.finalizers'];
 
-  it('keeps it while it lives', () => {
+  it('keeps it while it is not being deleted', () => {
     const inferenceService = service({ finalizers });
     expect(takeoverSteps({ inferenceService, trainedModels: [], placed: new Set() })).toEqual([]);
   });
@@ -106,10 +106,10 @@ describe("an InferenceService with KServe's finalizer", () => {
   });
 });
 
-describe("who has KServe's Lease", () => {
+describe("the holder of KServe's Lease", () => {
   it.each([
     { name: 'no Lease', spec: undefined, state: { kind: 'free' } },
-    { name: 'given back', spec: { holderIdentity: '' }, state: { kind: 'free' } },
+    { name: 'released', spec: { holderIdentity: '' }, state: { kind: 'free' } },
     { name: 'ours', spec: { holderIdentity: 'we' }, state: { kind: 'ours' } },
     {
       name: "KServe's",

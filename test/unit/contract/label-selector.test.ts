@@ -20,7 +20,7 @@ describe('a label selector', () => {
     [{ matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['x'] }] }, 'app NotIn (x)'],
     [{ matchExpressions: [{ key: 'app', operator: 'Near' }] }, 'app Near'],
     ['junk', 'the selector is malformed'],
-  ])('%j: what is not met is %s', (selector, unmet) => {
+  ])('%j: the unmet requirement is %s', (selector, unmet) => {
     expect(firstUnmet(selector, LABELS)).toBe(unmet);
     expect(selects(selector, LABELS)).toBe(unmet === undefined);
   });

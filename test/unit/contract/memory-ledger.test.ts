@@ -19,24 +19,24 @@ describe('the memory ledger', () => {
       used: 10,
     },
     { name: 'one byte more', claims: [claim('a', 4), claim('b', 7)], limit: 10, granted: ['a'], used: 4 },
-    { name: 'one larger than all', claims: [claim('a', 11)], limit: 10, granted: [], used: 0 },
+    { name: 'one claim larger than the limit', claims: [claim('a', 11)], limit: 10, granted: [], used: 0 },
     {
-      name: 'a smaller behind a larger',
+      name: 'a smaller claim after a larger one',
       claims: [claim('a', 5), claim('b', 6), claim('c', 5)],
       limit: 10,
       granted: ['a', 'c'],
       used: 10,
     },
     {
-      name: 'claims of nothing',
+      name: 'claims of zero',
       claims: [claim('a', 0), claim('b', 0)],
       limit: 0,
       granted: ['a', 'b'],
       used: 0,
     },
-    { name: 'a limit of nothing', claims: [claim('a', 1)], limit: 0, granted: [], used: 0 },
+    { name: 'a limit of zero', claims: [claim('a', 1)], limit: 0, granted: [], used: 0 },
     {
-      name: 'the order given counts',
+      name: 'the given order decides',
       claims: [claim('b', 6), claim('a', 6)],
       limit: 10,
       granted: ['b'],
@@ -58,7 +58,7 @@ describe('the memory ledger', () => {
     );
   });
 
-  it('tells what was asked for and what was free', () => {
+  it('reports the requested and the free memory of each refused claim', () => {
     const { refused } = allocateMemory([claim('a', 7), claim('b', 4), claim('c', 3)], bytes(9));
     expect(refused).toEqual([
       { claimant: 'b', memory: 4n, free: 2n },
@@ -66,14 +66,14 @@ describe('the memory ledger', () => {
     ]);
   });
 
-  it('adds up exactly beyond what a floating point number holds', () => {
+  it('adds exactly beyond the precision of a floating point number', () => {
     const limit = bytes(2n ** 63n);
     const claims = [claim('a', 1), { claimant: 'b', memory: bytes(2n ** 63n - 1n) }, claim('c', 1)];
     const ledger = allocateMemory(claims, limit);
     expect(ledger).toMatchObject({ granted: ['a', 'b'], used: 2n ** 63n });
   });
 
-  it('a claim without a place takes no memory, and only claims that fit are asked for one', () => {
+  it('a claim without a place uses no memory, and takePlace is called only for claims that fit', () => {
     const asked: string[] = [];
     const takePlace = (name: string): boolean => {
       asked.push(name);
@@ -89,7 +89,7 @@ describe('the memory ledger', () => {
     expect(asked).toEqual(['a', 'b', 'd']);
   });
 
-  it.each(SEEDS)('never grants over the limit, never refuses what fits, seed %i', (seed) => {
+  it.each(SEEDS)('never grants more than the limit, never refuses what fits, seed %i', (seed) => {
     const random = seededRandom(seed);
     const limit = random.integer(100);
     const claims = Array.from({ length: random.integer(20) }, (_, i) => claim(`m${i}`, random.integer(40)));
@@ -131,7 +131,7 @@ describe('the memory limit of a predictor', () => {
     },
     { name: 'a custom predictor', predictor: { containers: [{ ...server, ...limits('1Mi') }] }, limit: Mi },
     {
-      name: 'kserve-container wherever it stands',
+      name: 'kserve-container at any position',
       predictor: {
         containers: [
           { name: 'x', ...limits('2Mi') },
@@ -141,7 +141,7 @@ describe('the memory limit of a predictor', () => {
       limit: Mi,
     },
     {
-      name: 'else the first container',
+      name: 'the first container when there is no kserve-container',
       predictor: {
         containers: [
           { name: 'x', ...limits('1Mi') },
@@ -151,11 +151,11 @@ describe('the memory limit of a predictor', () => {
       limit: Mi,
     },
     {
-      name: 'containers before any framework',
+      name: 'containers take precedence over a framework',
       predictor: { containers: [server], sklearn: limits('1Mi') },
       limit: undefined,
     },
-    { name: 'a negative one admits nothing', predictor: { model: limits('-1Gi') }, limit: 0n },
+    { name: 'a negative limit admits nothing', predictor: { model: limits('-1Gi') }, limit: 0n },
     { name: 'zero', predictor: { model: limits('0') }, limit: 0n },
     { name: 'none', predictor: { model: {} }, limit: undefined },
     {
@@ -164,7 +164,7 @@ describe('the memory limit of a predictor', () => {
       limit: undefined,
     },
     { name: 'only cpu', predictor: { model: { resources: { limits: { cpu: '1' } } } }, limit: undefined },
-    { name: 'no quantity', predictor: { model: limits('much') }, limit: undefined },
+    { name: 'not a quantity', predictor: { model: limits('much') }, limit: undefined },
     { name: 'null', predictor: { model: limits(null) }, limit: undefined },
     { name: 'a list', predictor: { model: limits(['1Gi']) }, limit: undefined },
     { name: 'resources null', predictor: { model: { resources: null } }, limit: undefined },
@@ -176,7 +176,7 @@ describe('the memory limit of a predictor', () => {
     expect(memoryLimitOf(isvc(predictor))).toBe(limit);
   });
 
-  it('is absent without a spec', () => {
+  it('is undefined without a spec', () => {
     expect(memoryLimitOf({ metadata: { name: 'i' } })).toBeUndefined();
   });
 });

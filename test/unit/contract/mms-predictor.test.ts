@@ -3,7 +3,7 @@ import { IMPLEMENTATION_FIELDS } from '../../../src/contract/inference-service.t
 import type { Predictor } from '../../../src/contract/inference-service.ts';
 import { describeMmsDecision, isMMSPredictor } from '../../../src/contract/mms-predictor.ts';
 
-/** Predictors come from clusters whose CRD may let anything through, so the rows are not held to the type. */
+/** Predictors come from clusters whose CRD may allow any value, so the rows are not typed. */
 interface Row {
   readonly name: string;
   readonly predictor: unknown;
@@ -102,7 +102,7 @@ const everyFramework: readonly Row[] = frameworks.flatMap((field) => [
   ),
 ]);
 
-/** Each neighbouring pair of KServe's order: the first names no storage, so the second must not be looked at. */
+/** Each pair of neighbours in KServe's order. The first has no storageUri, so the second must be ignored. */
 const inOrder: readonly Row[] = frameworks.slice(1).flatMap((second, index) => {
   const first = frameworks[index]!;
   const held = { storageUri: 's3://b/m' };
@@ -183,21 +183,21 @@ describe.each([
 ])('isMMSPredictor: $group', ({ rows }) => {
   it.each(rows)('$name: $isMms', ({ predictor, isMms, reasons }) => {
     const decision = isMMSPredictor(predictor as Predictor | undefined);
-    const told = decision.reasons.map((reason) =>
+    const reported = decision.reasons.map((reason) =>
       'field' in reason ? `${reason.code}:${reason.field}` : reason.code,
     );
-    expect({ isMms: decision.isMms, reasons: told }).toEqual({ isMms, reasons });
+    expect({ isMms: decision.isMms, reasons: reported }).toEqual({ isMms, reasons });
     expect(describeMmsDecision(decision)).toMatch(/\w+ .*\w/);
   });
 });
 
-it('knows the frameworks in the order in which KServe takes them', () => {
+it('lists the frameworks in the order in which KServe checks them', () => {
   expect(IMPLEMENTATION_FIELDS).toEqual(
     'xgboost pytorch triton sklearn tensorflow onnx pmml lightgbm paddle huggingface model'.split(' '),
   );
 });
 
-it('tells every reason in one sentence', () => {
+it('describes every reason in one sentence', () => {
   const decision = isMMSPredictor({
     huggingface: { storageUri: 's3://b/m', storage: {} },
     storageUris: [{}],

@@ -26,7 +26,7 @@ const owner: OwnerReference = {
 };
 const labels = { team: 'a', constructor: 'x', 'kserve-mms/model-config': 'true' };
 
-/** As this project leaves it; a case changes what it is about. */
+/** A ConfigMap as this project writes it. Each case changes what it tests. */
 const existing = ({
   metadata,
   ...rest
@@ -46,7 +46,7 @@ const existing = ({
   ...rest,
 });
 
-/** The change, which has to leave what it was given untouched. */
+/** The change. It must not modify its input. */
 function changeOf(configMap: ConfigMap | undefined) {
   const before = JSON.stringify(configMap);
   const change = configMapChange(isvc, shard, configMap);
@@ -82,12 +82,12 @@ describe('a ConfigMap that is missing', () => {
   });
 });
 
-describe('a ConfigMap that says the same is left alone', () => {
+describe('an equivalent ConfigMap is left alone', () => {
   it.each([
     { name: 'byte for byte', models: text },
     { name: 'another order', models: JSON.stringify((JSON.parse(text) as unknown[]).reverse()) },
     { name: 'indented', models: JSON.stringify(JSON.parse(text), null, 2) },
-    { name: 'memory spelled otherwise', models: text.replaceAll('1Gi', '1024Mi') },
+    { name: 'memory in another unit', models: text.replaceAll('1Gi', '1024Mi') },
     { name: "Go's escapes", models: text.replaceAll('&', '\\u0026') },
     { name: 'fields of a later version', models: text.replaceAll('{"modelName"', '{"later":1,"modelName"') },
   ])('$name', ({ models }) => {
@@ -108,7 +108,7 @@ describe('a ConfigMap that says the same is left alone', () => {
       name: 'an owner of another served version',
       change: { metadata: { ownerReferences: [{ ...owner, apiVersion: 'serving.kserve.io/v1' }] } },
     },
-  ])('whatever else is there: $name', ({ change }) => {
+  ])('ignores other content: $name', ({ change }) => {
     expect(changeOf(existing(change))).toEqual({ kind: 'none' });
   });
 });
@@ -130,9 +130,9 @@ describe('a ConfigMap that differs is repaired', () => {
     { name: 'no data at all', data: undefined, because: 'models.json was missing' },
     { name: 'empty text', data: { 'models.json': '' }, because: 'damaged: is empty' },
     { name: 'no JSON', data: { 'models.json': 'oops' }, because: 'damaged: is not JSON' },
-    { name: 'cut off', data: { 'models.json': text.slice(0, -1) }, because: 'damaged: is not JSON' },
+    { name: 'truncated', data: { 'models.json': text.slice(0, -1) }, because: 'damaged: is not JSON' },
     {
-      name: 'a model twice',
+      name: 'a duplicate model',
       data: { 'models.json': text.replace('[', `[${JSON.stringify(entry('a'))},`) },
       because: 'damaged: a is listed twice',
     },
@@ -151,23 +151,23 @@ describe('a ConfigMap that differs is repaired', () => {
     },
     { name: 'a label differs', metadata: { labels: { ...labels, team: 'b' } }, because: ['labels'] },
     {
-      name: 'our own label is missing, as on one that KServe made',
+      name: 'our own label is missing, as on a ConfigMap of KServe',
       metadata: { labels: { team: 'a', constructor: 'x' } },
       because: ['labels'],
     },
     { name: 'no owner', metadata: { ownerReferences: [] }, because: ['owner reference'] },
     {
-      name: 'an owner that is no controller',
+      name: 'an owner that is not the controller',
       metadata: { ownerReferences: [{ ...owner, controller: false }] },
       because: ['owner reference'],
     },
     {
-      name: 'the InferenceService was made anew',
+      name: 'the InferenceService was recreated',
       metadata: { ownerReferences: [{ ...owner, uid: 'uid-1' }] },
       because: ['owner reference'],
     },
     {
-      name: 'the old one beside the new',
+      name: 'the old owner beside the new one',
       metadata: { ownerReferences: [{ ...owner, uid: 'uid-1', controller: false }, owner] },
       because: ['owner reference'],
     },
@@ -179,13 +179,13 @@ describe('a ConfigMap that differs is repaired', () => {
     expect(change.configMap.metadata.ownerReferences).toEqual([owner]);
   });
 
-  it('keeps its text when that means the same', () => {
+  it('keeps the text when it is equivalent', () => {
     const indented = JSON.stringify(JSON.parse(text), null, 2);
     const change = replaced(existing({ metadata: { labels: {} }, data: { 'models.json': indented } }));
     expect(change.configMap.data).toEqual({ 'models.json': indented });
   });
 
-  it('keeps what is not ours, and the version that a replacement must name', () => {
+  it('keeps the fields of others and the resourceVersion', () => {
     const foreign = { ...owner, kind: 'Thing', name: 'x', uid: 'x', controller: false };
     const change = replaced({
       metadata: {
@@ -217,43 +217,45 @@ describe('a ConfigMap that differs is repaired', () => {
     });
   });
 
-  it('takes models.json out of the binary keys, where Kubernetes would refuse it a second time', () => {
+  it('moves models.json out of binaryData, because Kubernetes rejects a key in both', () => {
     const change = replaced(existing({ data: {}, binaryData: { 'models.json': 'W10=', b: 'AA==' } }));
     expect(change.configMap).toMatchObject({ data: { 'models.json': text } });
     expect(change.configMap.binaryData).toEqual({ b: 'AA==' });
   });
 });
 
-describe('a ConfigMap of somebody else is left alone, and a person told', () => {
+describe('a ConfigMap of another owner is left alone and reported', () => {
   it.each([
     {
       name: 'another InferenceService',
       controller: { ...owner, name: 'other' },
-      told: 'InferenceService other',
+      reported: 'InferenceService other',
     },
     {
       name: 'another kind',
       controller: { ...owner, kind: 'Deployment', apiVersion: 'apps/v1' },
-      told: 'Deployment sk',
+      reported: 'Deployment sk',
     },
     {
       name: 'a kind without a group',
       controller: { ...owner, kind: 'Pod', apiVersion: 'v1' },
-      told: 'Pod sk',
+      reported: 'Pod sk',
     },
     {
       name: 'another group',
       controller: { ...owner, apiVersion: 'example.com/v1beta1' },
-      told: 'InferenceService sk',
+      reported: 'InferenceService sk',
     },
-  ])('$name', ({ controller, told }) => {
+  ])('$name', ({ controller, reported }) => {
     expect(changeOf(existing({ metadata: { ownerReferences: [controller] }, data: {} }))).toEqual({
       kind: 'conflict',
-      message: expect.stringMatching(new RegExp(`modelconfig-sk-0 belongs to ${told}; delete or rename it`)),
+      message: expect.stringMatching(
+        new RegExp(`modelconfig-sk-0 belongs to ${reported}; delete or rename it`),
+      ),
     });
   });
 
-  it('immutable', () => {
+  it('an immutable one', () => {
     expect(changeOf(existing({ immutable: true, data: {} }))).toEqual({
       kind: 'conflict',
       message: expect.stringMatching(/modelconfig-sk-0 is immutable; delete it/),
@@ -261,11 +263,11 @@ describe('a ConfigMap of somebody else is left alone, and a person told', () => 
   });
 });
 
-describe('which ConfigMaps may be deleted', () => {
+describe('whether a ConfigMap may be deleted', () => {
   it.each([
     { name: 'ours', configMap: existing(), disposable: true },
     {
-      name: 'of an InferenceService made anew',
+      name: 'of an InferenceService that was recreated',
       configMap: existing({ metadata: { ownerReferences: [{ ...owner, uid: 'uid-1' }] } }),
       disposable: true,
     },
@@ -299,31 +301,31 @@ describe('which ConfigMaps may be deleted', () => {
       configMap: existing({ metadata: { ownerReferences: [{ ...owner, apiVersion: 'example.com/v1' }] } }),
       disposable: false,
     },
-    { name: 'without metadata to go by', configMap: { metadata: { name: 'x' } }, disposable: false },
+    { name: 'without labels or owners', configMap: { metadata: { name: 'x' } }, disposable: false },
   ])('$name: $disposable', ({ configMap, disposable }) => {
     expect(isDisposable(configMap, 'sk')).toBe(disposable);
   });
 });
 
-describe('whose a ConfigMap is', () => {
+describe('the owner of a ConfigMap', () => {
   it.each([
     {
-      name: "the controller's",
+      name: 'the controller',
       references: [{ ...owner, name: 'x', uid: 'x', controller: false }, owner],
       found: 'sk',
     },
     {
-      name: 'not an owner that is no controller',
+      name: 'an owner that is not the controller',
       references: [{ ...owner, controller: false }],
       found: undefined,
     },
-    { name: 'not of another kind', references: [{ ...owner, kind: 'Deployment' }], found: undefined },
+    { name: 'an owner of another kind', references: [{ ...owner, kind: 'Deployment' }], found: undefined },
     {
-      name: 'not of another group',
+      name: 'an owner of another group',
       references: [{ ...owner, apiVersion: 'example.com/v1' }],
       found: undefined,
     },
-    { name: 'nobody', references: [], found: undefined },
+    { name: 'no owner', references: [], found: undefined },
   ])('$name: $found', ({ references, found }) => {
     expect(ownerNameOf(existing({ metadata: { ownerReferences: references } }))).toBe(found);
   });

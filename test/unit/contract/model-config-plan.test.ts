@@ -8,7 +8,7 @@ import { SEEDS, seededRandom } from './seeded-random.ts';
 
 interface ModelOptions {
   readonly memory?: unknown;
-  /** Minutes after the first. */
+  /** Minutes after the first model. */
   readonly at?: number;
   readonly labels?: Record<string, string>;
   readonly deleting?: boolean;
@@ -57,7 +57,7 @@ const waitingBy = ({ waiting }: ModelConfigPlan) =>
 const allocated = { 'serving.kserve.io/trainedmodel-allocated': 'sk' };
 const NoMemory = 'MemoryResourceNotAvailable';
 
-describe('who goes into models.json, with 3Gi of memory', () => {
+describe('which models are in models.json, with 3Gi of memory', () => {
   it.each([
     {
       name: 'all that fit',
@@ -74,28 +74,28 @@ describe('who goes into models.json, with 3Gi of memory', () => {
       waits: { a: NoMemory },
     },
     {
-      name: 'the name decides among the same age',
+      name: 'by name among models of the same age',
       models: [model('d'), model('c'), model('b'), model('a')],
       placed: [],
       into: ['a', 'b', 'c'],
       waits: { d: NoMemory },
     },
     {
-      name: 'who is placed stays before an older one',
+      name: 'a placed model before an older one',
       models: [model('old', { memory: '2Gi' }), model('in', { at: 9, memory: '2Gi' })],
       placed: ['in'],
       into: ['in'],
       waits: { old: NoMemory },
     },
     {
-      name: 'of the placed, the oldest stay',
+      name: 'the oldest of the placed models',
       models: [model('a', { at: 2, memory: '2Gi' }), model('b', { at: 1, memory: '2Gi' })],
       placed: ['a', 'b'],
       into: ['b'],
       waits: { a: NoMemory },
     },
     {
-      name: 'who KServe let in goes before the older, in case the ConfigMap is lost',
+      name: 'a model that KServe admitted before an older one, in case the ConfigMap is lost',
       models: [model('old', { memory: '2Gi' }), model('in', { at: 9, memory: '2Gi', labels: allocated })],
       placed: [],
       into: ['in'],
@@ -109,7 +109,7 @@ describe('who goes into models.json, with 3Gi of memory', () => {
       waits: { old: NoMemory },
     },
     {
-      name: "another InferenceService's label counts for nothing",
+      name: 'ignores the label of another InferenceService',
       models: [
         model('a', { at: 1, memory: '2Gi' }),
         model('b', { at: 9, memory: '2Gi', labels: { 'serving.kserve.io/trainedmodel-allocated': 'other' } }),
@@ -119,35 +119,35 @@ describe('who goes into models.json, with 3Gi of memory', () => {
       waits: { b: NoMemory },
     },
     {
-      name: 'a smaller one behind a larger',
+      name: 'a smaller model after a larger one',
       models: [model('a', { memory: '2Gi' }), model('b', { at: 1, memory: '2Gi' }), model('c', { at: 2 })],
       placed: [],
       into: ['a', 'c'],
       waits: { b: NoMemory },
     },
     {
-      name: 'one too large for an empty server',
+      name: 'a model too large for an empty server',
       models: [model('a', { memory: '4Gi' })],
       placed: [],
       into: [],
       waits: { a: NoMemory },
     },
     {
-      name: 'one beyond 2^63 bytes',
+      name: 'a model of more than 2^63 bytes',
       models: [model('a', { memory: '12E' })],
       placed: [],
       into: [],
       waits: { a: NoMemory },
     },
     {
-      name: 'models being deleted are out, and their memory is free',
+      name: 'ignores models that are being deleted, and their memory is free',
       models: [model('a', { memory: '3Gi', deleting: true }), model('b', { memory: '3Gi', at: 1 })],
       placed: ['a'],
       into: ['b'],
       waits: {},
     },
     {
-      name: 'a name in the ConfigMap without a TrainedModel',
+      name: 'ignores a name in the ConfigMap without a TrainedModel',
       models: [model('b')],
       placed: ['gone'],
       into: ['b'],
@@ -155,7 +155,7 @@ describe('who goes into models.json, with 3Gi of memory', () => {
     },
     { name: 'no models', models: [], placed: [], into: [], waits: {} },
     {
-      name: 'models named like parts of JavaScript',
+      name: 'models with names of JavaScript properties',
       models: [model('__proto__'), model('constructor')],
       placed: ['constructor'],
       into: ['constructor', '__proto__'],
@@ -169,13 +169,13 @@ describe('who goes into models.json, with 3Gi of memory', () => {
     expect(decided.mms?.isMms).toBe(true);
   });
 
-  it('takes over what the TrainedModel says', () => {
+  it('copies the spec of the TrainedModel', () => {
     expect(plan([model('a', { memory: 1024 })]).shards[0]?.models).toEqual([
       { modelName: 'a', modelSpec: { storageUri: 's3://b/a', framework: 'sklearn', memory: '1024' } },
     ]);
   });
 
-  it('adds up the memory of those that are in', () => {
+  it('adds up the memory of the placed models', () => {
     const { memory } = plan([
       model('a'),
       model('b', { memory: '512Mi' }),
@@ -184,7 +184,7 @@ describe('who goes into models.json, with 3Gi of memory', () => {
     expect(memory).toEqual({ used: 1536n * 1024n ** 2n, limit: 3n * 1024n ** 3n });
   });
 
-  it('tells what a model needs, and what was free of how much', () => {
+  it('reports the memory that a model needs, the free memory and the limit', () => {
     const { waiting } = plan([model('a', { memory: '2Gi' }), model('b', { memory: '1536Mi', at: 1 })]);
     expect(waiting).toEqual([
       { name: 'b', reason: NoMemory, message: "needs 1536Mi, but 1Gi of the predictor's 3Gi were free" },
@@ -199,8 +199,8 @@ describe("beside KServe's controller", () => {
   ];
 
   it.each([
-    { name: 'its decision stands before ours, made in the same moment', placed: ['ours', 'theirs'] },
-    { name: 'its decision stands even when ours came first', placed: ['ours'] },
+    { name: 'its decision takes precedence over ours of the same moment', placed: ['ours', 'theirs'] },
+    { name: 'its decision takes precedence even when ours was first', placed: ['ours'] },
   ])('$name', ({ placed }) => {
     const decided = plan(models, { placed: new Set(placed), first: 'allocated' });
     expect(placedBy(decided)).toEqual(['theirs']);
@@ -208,7 +208,7 @@ describe("beside KServe's controller", () => {
   });
 });
 
-describe('the limit changes', () => {
+describe('a changed limit', () => {
   const models = [model('a', { at: 1 }), model('b', { at: 2 }), model('c', { at: 3 })];
   it.each([
     { limit: '3Gi', into: ['a', 'b', 'c'] },
@@ -228,7 +228,7 @@ it.each([
   { bad: model('a.b'), reason: 'InvalidName' },
   { bad: model('x', { memory: '-1Gi' }), reason: 'InvalidSpec' },
 ])(
-  'what cannot be served as it is written waits as $reason, even if placed, and the others go in',
+  'a model that cannot be served waits as $reason, even if placed, and the others are placed',
   ({ bad, reason }) => {
     const decided = plan([bad, model('good')], { placed: new Set([bad.metadata.name]) });
     expect(placedBy(decided)).toEqual(['good']);
@@ -237,10 +237,10 @@ it.each([
   },
 );
 
-describe('an InferenceService that has no models', () => {
+describe('an InferenceService without models', () => {
   const models = [model('a'), model('b.c'), model('gone', { deleting: true })];
 
-  it('absent: every model waits, and no ConfigMap is asked for', () => {
+  it('absent: every model waits, and no ConfigMap is planned', () => {
     const decided = plan(models, { inferenceService: undefined });
     expect(decided).toMatchObject({ shards: [], memory: { used: 0n, limit: undefined } });
     expect(decided.mms).toBeUndefined();
@@ -248,15 +248,19 @@ describe('an InferenceService that has no models', () => {
   });
 
   it.each([
-    { name: 'one model of its own', predictor: { sklearn: { storageUri: 's3://b/m' } }, told: 'storageUri' },
-    { name: 'no implementation', predictor: {}, told: 'neither' },
-    { name: 'a custom predictor', predictor: { containers: [{}] }, told: 'MULTI_MODEL_SERVER' },
-  ])('not multi-model ($name): every model waits and says why', ({ predictor, told }) => {
+    {
+      name: 'one model of its own',
+      predictor: { sklearn: { storageUri: 's3://b/m' } },
+      reported: 'storageUri',
+    },
+    { name: 'no implementation', predictor: {}, reported: 'neither' },
+    { name: 'a custom predictor', predictor: { containers: [{}] }, reported: 'MULTI_MODEL_SERVER' },
+  ])('not multi-model ($name): every model waits with a message', ({ predictor, reported }) => {
     const decided = plan(models, { inferenceService: isvc(undefined, predictor), placed: new Set(['a']) });
     expect(decided.shards).toEqual([]);
     expect(decided.mms?.isMms).toBe(false);
     expect(waitingBy(decided)).toEqual({ a: 'IsNotMMSPredictor', 'b.c': 'IsNotMMSPredictor' });
-    expect(decided.waiting[0]?.message).toMatch(new RegExp(`sk is not multi-model: .*${told}`));
+    expect(decided.waiting[0]?.message).toMatch(new RegExp(`sk is not multi-model: .*${reported}`));
   });
 
   it('without a spec', () => {
@@ -265,7 +269,7 @@ describe('an InferenceService that has no models', () => {
   });
 });
 
-describe('a ConfigMap is full at its very last byte', () => {
+describe('a ConfigMap is full at its last byte', () => {
   const models = [model('a', { at: 1 }), model('b', { at: 2 }), model('c', { at: 3 })];
   const size = (count: number) =>
     byteLength(encodeModelConfig(plan(models.slice(0, count)).shards[0]!.models));
@@ -276,7 +280,7 @@ describe('a ConfigMap is full at its very last byte', () => {
     { name: 'two fit exactly', capacity: size(2), into: ['a', 'b'] },
     { name: 'one fits exactly', capacity: size(1), into: ['a'] },
     { name: 'none fits', capacity: size(1) - 1, into: [] },
-    { name: 'room for the brackets', capacity: 2, into: [] },
+    { name: 'only room for the brackets', capacity: 2, into: [] },
   ])('$name: $into', ({ capacity, into }) => {
     const decided = plan(models, { capacity });
     expect(placedBy(decided)).toEqual(into);
@@ -288,7 +292,7 @@ describe('a ConfigMap is full at its very last byte', () => {
     expect(decided.waiting).toHaveLength(3 - into.length);
   });
 
-  it('a shorter one behind a longer goes in, and who has no place holds no memory', () => {
+  it('places a shorter entry after a longer one, and a model without a place uses no memory', () => {
     const long = model('long', { memory: '3Gi', spec: { storageUri: `s3://b/${'x'.repeat(500)}` } });
     const decided = plan([long, model('b', { at: 1, memory: '3Gi' })], { capacity: 400 });
     expect(placedBy(decided)).toEqual(['b']);
@@ -296,7 +300,7 @@ describe('a ConfigMap is full at its very last byte', () => {
     expect(decided.memory.used).toBe(3n * 1024n ** 3n);
   });
 
-  it('leaves room for other keys below the 1 MiB of Kubernetes', () => {
+  it('leaves room for other keys below the 1 MiB limit of Kubernetes', () => {
     expect(MODELS_JSON_CAPACITY).toBeLessThan(1024 ** 2);
     expect(MODELS_JSON_CAPACITY).toBeGreaterThan(1024 ** 2 * 0.95);
   });
@@ -315,21 +319,21 @@ describe.each(SEEDS)('random models, seed %i', (seed) => {
   const capacity = 2 + random.integer(1500);
   const inferenceService = isvc(random.pick(['1Gi', '2Gi', '4Gi', undefined]));
 
-  it('decides the same in whatever order they come', () => {
+  it('decides the same for any order of the models', () => {
     const input = { inferenceService, capacity, placed: new Set(['m1', 'm3']) };
     expect(plan(random.shuffle(models), input)).toEqual(plan(models, input));
   });
 
-  it('says of every model that is not being deleted where it is, once, and stays within both limits', () => {
+  it('lists every model that is not being deleted once, and stays within both limits', () => {
     const decided = plan(models, { inferenceService, capacity });
     const alive = models.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-    const told = [...placedBy(decided), ...decided.waiting.map(({ name }) => name)];
-    expect(told.sort()).toEqual(alive.map(({ metadata }) => metadata.name).sort());
+    const reported = [...placedBy(decided), ...decided.waiting.map(({ name }) => name)];
+    expect(reported.sort()).toEqual(alive.map(({ metadata }) => metadata.name).sort());
     expect(byteLength(encodeModelConfig(decided.shards[0]!.models))).toBeLessThanOrEqual(capacity);
     if (decided.memory.limit !== undefined) expect(decided.memory.used <= decided.memory.limit).toBe(true);
   });
 
-  it('never displaces a placed model for newcomers, and then has nothing more to change', () => {
+  it('never displaces a placed model for new ones, and is stable afterwards', () => {
     const first = random.shuffle(models).slice(0, random.integer(models.length + 1));
     const before = placedBy(plan(first, { inferenceService, capacity }));
     const after = plan(models, { inferenceService, capacity, placed: new Set(before) });

@@ -16,12 +16,12 @@ const entry = (modelName: string, change: Partial<typeof spec> = {}): ModelConfi
   modelName,
   modelSpec: { ...spec, ...change },
 });
-/** Like what Go's encoding/json makes of it: `&`, `<` and `>` are escaped. */
+/** Escapes `&`, `<` and `>` as Go's encoding/json does. */
 const goEscaped = (text: string): string =>
   text.replace(/[&<>]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 
 describe('encode', () => {
-  it('writes the contract, field for field', () => {
+  it('writes the contract, field by field', () => {
     expect(encodeModelConfig([entry('m1')])).toBe(
       '[{"modelName":"m1","modelSpec":{"storageUri":"s3://bucket/m1","framework":"sklearn","memory":"1Gi"}}]',
     );
@@ -32,7 +32,7 @@ describe('encode', () => {
     expect(EMPTY_MODEL_CONFIG).toBe('[]');
   });
 
-  it('sorts by name, by code unit whatever the locale', () => {
+  it('sorts by name, by code unit, independent of the locale', () => {
     const names = decodeModelConfig(
       encodeModelConfig(['b', 'a', 'B', 'a-1', 'a1', 'a_1', '10', '9'].map((name) => entry(name))),
     ).models.map(({ modelName }) => modelName);
@@ -45,7 +45,7 @@ describe('encode', () => {
     expect(entries.map(({ modelName }) => modelName)).toEqual(['b', 'a']);
   });
 
-  it('drops fields that are not of the contract', () => {
+  it('drops fields that are not part of the contract', () => {
     const extra = { ...entry('m'), note: 'x', modelSpec: { ...spec, note: 'y' } };
     expect(encodeModelConfig([extra])).toBe(encodeModelConfig([entry('m')]));
   });
@@ -62,7 +62,7 @@ describe('encode', () => {
   });
 
   it.each(['"', '\\', '\n', '\u0000', '\u2028', '</script>', 'ü', '日本', '🙂', '\ud800', '&<>', "'"])(
-    'comes back with %j in a URI',
+    'decodes a URI with %j',
     (odd) => {
       const models = [entry('m', { storageUri: `s3://b/${odd}/x` })];
       expect(decodeModelConfig(encodeModelConfig(models))).toEqual({ models, faults: [] });
@@ -70,7 +70,7 @@ describe('encode', () => {
   );
 });
 
-describe('sizes are bytes of UTF-8', () => {
+describe('sizes are in bytes of UTF-8', () => {
   it.each([
     { text: '', size: 0 },
     { text: 'abc', size: 3 },
@@ -81,7 +81,7 @@ describe('sizes are bytes of UTF-8', () => {
     expect(byteLength(text)).toBe(size);
   });
 
-  it('entries with their commas, and one bracket in place of the last comma, make the text', () => {
+  it('the entries with their commas, plus one byte, add up to the size of the text', () => {
     const entries = [entry('a'), entry('b', { storageUri: 's3://b/ü🙂"' }), entry('c', { memory: '1024Mi' })];
     const sum = entries.reduce((total, one) => total + encodedSize(one), 0);
     expect(byteLength(encodeModelConfig(entries))).toBe(1 + sum);
@@ -113,7 +113,7 @@ describe('decode', () => {
       value: [specOf({ framework: '' })],
       models: [entry('m', { framework: '' })],
     },
-  ])('takes $name', ({ value, models }) => {
+  ])('accepts $name', ({ value, models }) => {
     for (const text of [
       JSON.stringify(value),
       JSON.stringify(value, null, 2),
@@ -128,7 +128,7 @@ describe('decode', () => {
     { name: 'blank text', text: ' \n', path: '' },
     { name: 'no JSON', text: 'models: []', path: '' },
     { name: 'cut off', text: '[{"modelName":"m"', path: '' },
-    { name: 'something behind it', text: '[] []', path: '' },
+    { name: 'trailing text', text: '[] []', path: '' },
     { name: 'an object', text: '{}', path: '' },
     { name: 'null', text: 'null', path: '' },
     { name: 'text', text: '"[]"', path: '' },
@@ -168,27 +168,27 @@ describe('decode', () => {
       path: '[0].modelSpec.storageUri',
     },
     {
-      name: 'memory no quantity',
+      name: 'memory that is not a quantity',
       text: JSON.stringify([specOf({ memory: 'much' })]),
       path: '[0].modelSpec.memory',
     },
     { name: 'memory true', text: JSON.stringify([specOf({ memory: true })]), path: '[0].modelSpec.memory' },
-    { name: 'nesting deeper than sense', text: '['.repeat(100_000), path: '' },
-  ])('names the place of $name', ({ text, path }) => {
+    { name: 'excessive nesting', text: '['.repeat(100_000), path: '' },
+  ])('reports the path of $name', ({ text, path }) => {
     const { models, faults } = decodeModelConfig(text);
     expect(models).toEqual([]);
     expect(faults.map((fault) => fault.path)).toEqual([path]);
     expect(faults[0]?.message).toMatch(/\w+ \w+/);
   });
 
-  it('keeps the good entries, and names the place of every bad one', () => {
+  it('keeps the valid entries, and reports the path of every invalid one', () => {
     const text = JSON.stringify([one, null, { ...one, modelName: 'n' }, specOf({ memory: 'x' })]);
     const { models, faults } = decodeModelConfig(text);
     expect(models).toEqual([entry('m'), entry('n')]);
     expect(faults.map(({ path }) => path)).toEqual(['[1]', '[3].modelSpec.memory']);
   });
 
-  it('keeps the first of two entries of one name', () => {
+  it('keeps the first of two entries with the same name', () => {
     const { models, faults } = decodeModelConfig(
       JSON.stringify([one, specOf({ framework: 'xgboost' }), specOf({ framework: 'onnx' })]),
     );
@@ -199,7 +199,7 @@ describe('decode', () => {
     ]);
   });
 
-  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('a model may be named %s', (name) => {
+  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('accepts the name %s', (name) => {
     const models = [entry(name), entry('other')];
     const text = encodeModelConfig(models);
     const { models: read, faults } = decodeModelConfig(text);
@@ -209,14 +209,14 @@ describe('decode', () => {
     expect(meansSameModels('[]', [entry(name)])).toBe(false);
   });
 
-  it('a __proto__ field reaches nothing', () => {
+  it('a __proto__ field has no effect', () => {
     const text = '[{"__proto__":{"modelName":"m"},"modelSpec":{"__proto__":{"storageUri":"s3://b/m"}}}]';
     expect(decodeModelConfig(text).models).toEqual([]);
     expect(Object.hasOwn(Object.prototype, 'modelName')).toBe(false);
   });
 });
 
-describe('means the same models', () => {
+describe('whether it means the same models', () => {
   const models = [entry('a', { storageUri: 'https://h/?x=1&y=<2>' }), entry('b')];
   const text = encodeModelConfig(models);
   const raw = (change: (entries: unknown[]) => unknown) =>
@@ -227,29 +227,29 @@ describe('means the same models', () => {
     { name: 'another order', text: raw((e) => e.reverse()), same: true },
     { name: 'spacing', text: JSON.stringify(JSON.parse(text), null, '\t'), same: true },
     { name: "Go's escapes", text: goEscaped(text), same: true },
-    { name: 'another spelling of memory', text: text.replaceAll('1Gi', '1024Mi'), same: true },
+    { name: 'memory in another unit', text: text.replaceAll('1Gi', '1024Mi'), same: true },
     { name: 'memory as a number', text: text.replaceAll('"1Gi"', '1073741824'), same: true },
     {
-      name: 'fields from elsewhere',
+      name: 'unknown fields',
       text: text.replaceAll('"modelName"', '"later":{"x":[1]},"modelName"'),
       same: true,
     },
     { name: 'one missing', text: raw((e) => e.slice(1)), same: false },
     { name: 'one more', text: encodeModelConfig([...models, entry('c')]), same: false },
     { name: 'one replaced by another', text: encodeModelConfig([models[0]!, entry('c')]), same: false },
-    { name: 'one twice', text: raw((e) => [...e, e[0]]), same: false },
-    { name: 'one twice in place of the other', text: raw((e) => [e[0], e[0]]), same: false },
+    { name: 'one duplicated', text: raw((e) => [...e, e[0]]), same: false },
+    { name: 'one duplicated instead of the other', text: raw((e) => [e[0], e[0]]), same: false },
     { name: 'another URI', text: text.replace('s3://bucket/m1', 's3://bucket/m2'), same: false },
     { name: 'another framework', text: text.replace('sklearn', 'xgboost'), same: false },
     { name: 'other memory', text: text.replace('1Gi', '1G'), same: false },
-    { name: 'a damaged entry', text: raw((e) => [...e, null]), same: false },
+    { name: 'an invalid entry', text: raw((e) => [...e, null]), same: false },
     { name: 'no JSON', text: `${text}]`, same: false },
     { name: 'nothing', text: '', same: false },
   ])('$name: $same', ({ text: stored, same }) => {
     expect(meansSameModels(stored, models)).toBe(same);
   });
 
-  it('no models mean []', () => {
+  it('no models are []', () => {
     expect(meansSameModels(' [ ] ', [])).toBe(true);
     expect(meansSameModels('[]', models)).toBe(false);
     expect(meansSameModels(text, [])).toBe(false);
@@ -298,7 +298,7 @@ describe.each(SEEDS)('a random set of models, seed %i', (seed) => {
     }),
   );
 
-  it('comes back from its text, whatever its order', () => {
+  it('is decoded to the same models, in any order', () => {
     const encoded = encodeModelConfig(models);
     expect(decodeModelConfig(encoded).faults).toEqual([]);
     expect(meansSameModels(encoded, models)).toBe(true);
@@ -309,7 +309,7 @@ describe.each(SEEDS)('a random set of models, seed %i', (seed) => {
   });
 });
 
-describe('a text of a MiB that is no list of models', () => {
+describe('1 MiB of text that is not a list of models', () => {
   const times = (count: number, text: string): string => text.repeat(count);
 
   it.each([
@@ -324,7 +324,7 @@ describe('a text of a MiB that is no list of models', () => {
     expect(faults).toEqual([{ path: '', message: expect.stringContaining('not a list of models') }]);
   });
 
-  it('is told of by its first faults', () => {
+  it('is reported by its first faults', () => {
     const { models, faults } = decodeModelConfig(
       `[${encodeModelConfig([entry('m')]).slice(1, -1)},${times(9_000, '{},')}{}]`,
     );
@@ -332,7 +332,7 @@ describe('a text of a MiB that is no list of models', () => {
     expect(faults).toHaveLength(100);
   });
 
-  it('is read when it is one, whatever its texts look like', () => {
+  it('is parsed when it is one, whatever its strings contain', () => {
     const storageUri = `s3://b/${times(500, '[{,"\\')}`;
     const entries = Array.from({ length: 300 }, (_, index) => entry(`m${index}`, { storageUri }));
     const short = { storageUri: 'b', framework: 'c', memory: '1' };

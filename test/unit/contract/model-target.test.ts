@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { modelTarget } from '../../../src/contract/model-target.ts';
 
-describe('the model that a request is for', () => {
+describe('the model that a request targets', () => {
   it.each([
     ['POST', '/v1/models/m:predict', 'm'],
     ['POST', '/v1/models/m:explain?x=1', 'm'],
@@ -29,7 +29,7 @@ describe('the model that a request is for', () => {
     ['GET', '/v2/models/m/versions/1/ready', 'ready'],
     ['GET', '/v2/models/m', 'metadata'],
     ['GET', '/v2/models/m/versions/1', 'metadata'],
-  ])('%s %s asks about it: %s', (method, target, ask) => {
+  ])('%s %s asks about %s', (method, target, ask) => {
     expect(modelTarget(method, target)).toEqual({ model: 'm', ask });
   });
 
@@ -47,7 +47,7 @@ describe('the model that a request is for', () => {
     ['GET', '/v1/models'],
     ['POST', '/v1/models/m:stop'],
     ['POST', '*'],
-  ])('%s %s: none', (method, target) => {
+  ])('%s %s targets no model', (method, target) => {
     expect(modelTarget(method, target)).toBeUndefined();
   });
 });

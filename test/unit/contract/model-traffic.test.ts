@@ -15,14 +15,14 @@ import type { PodTraffic, TopOrder } from '../../../src/cli/top/top-report.decid
 import { topDocument, topModels } from '../../../src/cli/top/top-report.decide.ts';
 import type { TrainedModel } from '../../../src/contract/trained-model.ts';
 
-describe("a text of Prometheus' format", () => {
+describe('a text in the Prometheus format', () => {
   it.each<[string, string, [string, Record<string, string>, number][]]>([
     ['a name and a value', 'a 1', [['a', {}, 1]]],
     ['labels', 'a{x="1",y="b c"} 2.5e3', [['a', { x: '1', y: 'b c' }, 2500]]],
     ['escapes and braces in a label', 'a{x="q\\"}\\\\\\n"} 1', [['a', { x: 'q"}\\\n' }, 1]]],
-    ['a time behind it', 'a{x="1"} 3 1700000000000', [['a', { x: '1' }, 3]]],
-    ['comments and other names', '# TYPE a counter\nb 1\na 2', [['a', {}, 2]]],
-    ['a label named as no field may be', 'a{__proto__="x"} 1', [['a', { ['__proto__']: 'x' }, 1]]],
+    ['a timestamp after the value', 'a{x="1"} 3 1700000000000', [['a', { x: '1' }, 3]]],
+    ['comments and other metrics', '# TYPE a counter\nb 1\na 2', [['a', {}, 2]]],
+    ['__proto__ as the name of a label', 'a{__proto__="x"} 1', [['a', { ['__proto__']: 'x' }, 1]]],
     ['junk', 'a\na{ 1\na{x="1"}\na x', []],
   ])('%s', (_what, text, samples) => {
     const read = readMetrics(text, 'a').map(({ name, labels, value }) => [name, [...labels], value]);
@@ -30,8 +30,8 @@ describe("a text of Prometheus' format", () => {
   });
 });
 
-/** What an agent tells after these requests, by model, in its own words. */
-async function told(requests: readonly (readonly [model: string, code: number, ms: number])[]) {
+/** The traffic that an agent reports after these requests, by model. */
+async function reported(requests: readonly (readonly [model: string, code: number, ms: number])[]) {
   const metrics = createAgentMetrics(
     () => [],
     () => true,
@@ -43,9 +43,9 @@ async function told(requests: readonly (readonly [model: string, code: number, m
 }
 
 describe('the traffic of a model', () => {
-  it('is read from what an agent really tells', async () => {
+  it('is read from the metrics of a real agent', async () => {
     const requests = Array.from({ length: 99 }, () => ['m', 200, 2] as const);
-    const traffic = await told([...requests, ['m', 500, 800], ['other', 200, 1]]);
+    const traffic = await reported([...requests, ['m', 500, 800], ['other', 200, 1]]);
     const figures = figuresOf(traffic.get('m') ?? NO_TRAFFIC);
     expect(figures).toMatchObject({ requests: 100, errors: 1 });
     expect(figures.meanMs).toBeCloseTo((99 * 2 + 800) / 100);
@@ -55,18 +55,18 @@ describe('the traffic of a model', () => {
     expect(traffic.get('other')).toMatchObject({ requests: 1 });
   });
 
-  it('of two replicas is their sum', async () => {
-    const [a, b] = [await told([['m', 200, 1]]), await told([['m', 404, 700]])];
+  it('over two replicas is their sum', async () => {
+    const [a, b] = [await reported([['m', 200, 1]]), await reported([['m', 404, 700]])];
     const both = sumOf(a.get('m') ?? NO_TRAFFIC, b.get('m') ?? NO_TRAFFIC);
     expect(figuresOf(both)).toMatchObject({ requests: 2, errors: 1 });
     expect(figuresOf(both).p99Ms).toBeGreaterThan(500);
   });
 
-  it('over a while is what came since', async () => {
-    const before = (await told([['m', 200, 900]])).get('m') ?? NO_TRAFFIC;
+  it('over a period is the difference', async () => {
+    const before = (await reported([['m', 200, 900]])).get('m') ?? NO_TRAFFIC;
     const after =
       (
-        await told([
+        await reported([
           ['m', 200, 900],
           ['m', 200, 4],
         ])
@@ -76,7 +76,7 @@ describe('the traffic of a model', () => {
     expect(grown.p99Ms).toBeLessThanOrEqual(5);
   });
 
-  it('of an agent that began anew is all that it tells', () => {
+  it('after a restart of the agent is all that it reports', () => {
     const of = (requests: number): Traffic => ({ ...NO_TRAFFIC, requests });
     expect(growthOf(of(10), of(3)).requests).toBe(3);
   });
@@ -84,7 +84,7 @@ describe('the traffic of a model', () => {
   it.each([
     ['no request', new Map(), 0, undefined],
     [
-      'all of them longer than the last bound',
+      'all requests longer than the last bound',
       new Map([
         [1, 0],
         [Infinity, 4],
@@ -93,7 +93,7 @@ describe('the traffic of a model', () => {
       1000,
     ],
     [
-      'evenly within a bucket',
+      'requests spread evenly over a bucket',
       new Map([
         [1, 0],
         [2, 4],
@@ -102,7 +102,7 @@ describe('the traffic of a model', () => {
       4,
       1500,
     ],
-  ])('has as its median, with %s', (_what, buckets, count, p50Ms) => {
+  ])('its median, with %s', (_what, buckets, count, p50Ms) => {
     expect(figuresOf({ ...NO_TRAFFIC, buckets, count }).p50Ms).toBe(p50Ms);
   });
 });
@@ -118,14 +118,14 @@ describe('the models of mms top', () => {
       namespace: 'ns',
       pod: 'p',
       inferenceService: 's',
-      models: await told([
+      models: await reported([
         ['b', 200, 5],
         ['b', 200, 5],
         ['a', 500, 700],
       ]),
     },
     { namespace: 'ns', pod: 'q', inferenceService: 's', models: undefined, why: 'forbidden' },
-    { namespace: 'elsewhere', pod: 'r', inferenceService: 's', models: await told([['c', 200, 5]]) },
+    { namespace: 'elsewhere', pod: 'r', inferenceService: 's', models: await reported([['c', 200, 5]]) },
   ];
 
   it.each<[TopOrder, string]>([
@@ -134,7 +134,7 @@ describe('the models of mms top', () => {
     ['errors', 'abc'],
     ['latency', 'abc'],
     ['name', 'abc'],
-  ])('by %s', async (order, names) => {
+  ])('are sorted by %s', async (order, names) => {
     expect(
       topModels(models, await pods(), order)
         .map(({ name }) => name)
@@ -142,7 +142,7 @@ describe('the models of mms top', () => {
     ).toBe(names);
   });
 
-  it('are told with who could be asked', async () => {
+  it('list which pods reported', async () => {
     const top = topModels(models.slice(0, 1), await pods(), 'name');
     expect(topDocument(top, await pods(), 30)).toMatchObject({
       ...{ version: 'kserve-mms/top.v1', overSeconds: 30 },

@@ -18,7 +18,7 @@ const file = join(import.meta.dirname, '../../integration/agent-arguments.json')
 const recorded = JSON.parse(readFileSync(file, 'utf8')) as RecordedAgents;
 const multiModel = Object.entries(recorded).filter(([name]) => name.startsWith('mms-'));
 
-/** What a look-up in the cluster of the recording finds. */
+/** The result of a look-up in the cluster of the recording. */
 function found(name: string | undefined): { account: ServiceAccount | undefined; secrets: SecretFacts[] } {
   const known = Object.entries(LOG_ACCOUNTS).find(([account]) => account === name)?.[1];
   if (known === undefined) return { account: undefined, secrets: [] };
@@ -29,7 +29,7 @@ function found(name: string | undefined): { account: ServiceAccount | undefined;
   };
 }
 
-/** The webhook's decision of a pod of the recording, with the same Secrets. */
+/** The decision of the webhook for a recorded pod, with the same Secrets. */
 function decide(name: string, pod: Pod) {
   const asked = AGENT_CASES[name]!;
   const inferenceService = askingService(name, asked);
@@ -44,7 +44,7 @@ function decide(name: string, pod: Pod) {
   return decideInjection({ pod: deepFreeze(pod), inferenceService, system, credentials: parts });
 }
 
-/** With the probe as an object, since the order of its fields means nothing. */
+/** Parses the probe into an object, because the order of its fields has no meaning. */
 const envOf = (env: readonly { name: string; value?: string }[] = []) =>
   env.map(({ value, ...rest }) => ({
     ...rest,
@@ -67,7 +67,7 @@ describe.each(multiModel)("as KServe's controller and webhook: %s", (name, { pod
     expect(decision.pod.spec.volumes?.map((volume) => volume.name)).toEqual(
       volumes.map((volume) => volume.name),
     );
-    // The API server has filled in modes of files.
+    // The API server has added the modes of files.
     expect(volumes).toMatchObject(decision.pod.spec.volumes!);
   });
 
@@ -81,6 +81,6 @@ describe.each(multiModel)("as KServe's controller and webhook: %s", (name, { pod
   });
 });
 
-it('all cases are there', () => {
+it('covers all cases', () => {
   expect(Object.keys(recorded).sort()).toEqual(Object.keys(AGENT_CASES).sort());
 });

@@ -8,15 +8,15 @@ const pod = (spec: object = {}, metadata: object = {}) => ({
 });
 const holding = (change: object) => pod({ containers: [container(change)] });
 
-describe('enough of a pod to decide upon', () => {
+describe('the fields of a pod that a decision needs', () => {
   it.each([
-    { name: 'the least', value: pod() },
+    { name: 'the minimum', value: pod() },
     {
-      name: 'null wherever nothing is required',
+      name: 'null for every optional field',
       value: pod({ initContainers: null, volumes: null }, { labels: null, annotations: null }),
     },
     {
-      name: 'null in a container',
+      name: 'null for every optional field of a container',
       value: holding({
         args: null,
         env: null,
@@ -47,7 +47,7 @@ describe('enough of a pod to decide upon', () => {
       ),
     },
     { name: 'empty lists', value: pod({ initContainers: [], volumes: [] }) },
-    { name: 'fields of a later version', value: { ...pod({ later: 1 }), later: [] } },
+    { name: 'unknown fields', value: { ...pod({ later: 1 }), later: [] } },
     {
       name: '__proto__ as a label',
       value: JSON.parse(

@@ -38,26 +38,26 @@ function pod(
   } as KubernetesObject);
 }
 
-describe('whom a TrainedModel replaces', () => {
+describe('the InferenceService that a TrainedModel replaces', () => {
   it.each([
-    ['the InferenceService of its name', model('rose'), 'rose'],
-    ['no other, whose clients call another path', model('tulip'), undefined],
-    ['nobody any more', model(''), undefined],
-    ['nobody', model(), undefined],
-    ['nobody while it is being deleted', model('rose', { deletionTimestamp: 'x' }), undefined],
+    ['the one with the same name', model('rose'), 'rose'],
+    ['no other, because its clients use another path', model('tulip'), undefined],
+    ['none, once the annotation is empty', model(''), undefined],
+    ['none without an annotation', model(), undefined],
+    ['none while the model is being deleted', model('rose', { deletionTimestamp: 'x' }), undefined],
   ])('%s', (_, given, expected) => {
     expect(replacedService(given)).toBe(expected);
   });
 });
 
-describe('the Service that is led', () => {
+describe('the port of the Service that is redirected', () => {
   const service = (spec: object, owner = 'rose', kind = 'InferenceService') => ({
     metadata: { name: 'rose-predictor', ownerReferences: [{ apiVersion: 'x', kind, name: owner, uid: 'u' }] },
     spec,
   });
   it.each([
     [
-      'port 80 of several',
+      'port 80 of several ports',
       service({
         ports: [
           { name: 'm', port: 8082 },
@@ -67,15 +67,23 @@ describe('the Service that is led', () => {
       'http',
     ],
     ['the only port', service({ ports: [{ port: 8080 }] }), ''],
-    ['none of another InferenceService', service({ ports: [{ port: 80 }] }, 'tulip'), undefined],
-    ['none of a Deployment', service({ ports: [{ port: 80 }] }, 'rose', 'Deployment'), undefined],
     [
-      'none by which Knative names another host',
+      'none for a Service of another InferenceService',
+      service({ ports: [{ port: 80 }] }, 'tulip'),
+      undefined,
+    ],
+    [
+      'none for a Service of a Deployment',
+      service({ ports: [{ port: 80 }] }, 'rose', 'Deployment'),
+      undefined,
+    ],
+    [
+      'none for the ExternalName Service of Knative',
       service({ type: 'ExternalName', ports: [{ port: 80 }] }),
       undefined,
     ],
     ['none without ports', service({}), undefined],
-    ['none that is not there', undefined, undefined],
+    ['none for a missing Service', undefined, undefined],
   ])('%s', (_, given, expected) => {
     const led = ledService(given, 'rose');
     expect(led.kind === 'port' ? led.port.name : undefined).toBe(expected);
@@ -91,7 +99,7 @@ describe('the EndpointSlices of a model that replaces an InferenceService', () =
       ]),
     );
 
-  it('hold the pods that are ready, by address family and port', () => {
+  it('contain the ready pods, by address family and port', () => {
     const pods = [
       pod('b', '10.0.0.2'),
       pod('a', '10.0.0.1'),
@@ -108,7 +116,7 @@ describe('the EndpointSlices of a model that replaces an InferenceService', () =
     });
   });
 
-  it('go with the model, and are found by the Service', () => {
+  it('are owned by the model and labelled for the Service', () => {
     const [slice] = replacementSlices(model('rose'), PORT, [pod('a', '10.0.0.1')]);
     expect(slice).toMatchObject({
       metadata: {
@@ -122,7 +130,7 @@ describe('the EndpointSlices of a model that replaces an InferenceService', () =
     });
   });
 
-  it('hold a hundred each', () => {
+  it('contain at most a hundred endpoints each', () => {
     const pods = Array.from({ length: 250 }, (_, index) =>
       pod(`p${index}`, `10.0.${index >> 8}.${index & 255}`),
     );
@@ -131,7 +139,7 @@ describe('the EndpointSlices of a model that replaces an InferenceService', () =
     ]);
   });
 
-  it('are written only where something is different', () => {
+  it('are written only when they differ', () => {
     const wanted = replacementSlices(model('rose'), PORT, [pod('a', '10.0.0.1'), pod('d', 'fd00::1')]);
     const [first] = wanted;
     const stale = { metadata: { name: 'stale' } };

@@ -30,15 +30,15 @@ const VALUES: readonly (readonly [what: string, value: string])[] = [
     '9Ei',
     '٤Gi',
   ].map((value) => [JSON.stringify(value), value] as const),
-  ['half of a character', '\ud800'],
+  ['half a surrogate pair', '\ud800'],
   ['a control character', '4\u0000Gi'],
   ['200 kB of digits', '9'.repeat(LONG)],
-  ['200 kB of digits behind a point', `0.${'0'.repeat(LONG)}1`],
-  ['200 kB of an exponent', `1e${'9'.repeat(LONG)}`],
+  ['200 kB of digits after a decimal point', `0.${'0'.repeat(LONG)}1`],
+  ['an exponent of 200 kB', `1e${'9'.repeat(LONG)}`],
   ['200 kB of text', 'x'.repeat(LONG)],
-  ['200 kB of what JSON writes at length', '\u0001'.repeat(LONG)],
+  ['200 kB of characters that JSON escapes', '\u0001'.repeat(LONG)],
 ];
-/** The value, at 80 characters, and what is said around it. */
+/** The bound for a message that quotes at most 80 characters of the value. */
 const LONGEST = 300;
 const BUDGETS = ['kserve-mms/memory-budget', 'kserve-mms/disk-budget'];
 
@@ -56,8 +56,8 @@ const pod = {
   },
 };
 
-/** What is said of the value at each place where a person looks. */
-function told(odd: InferenceService): Record<string, readonly string[]> {
+/** The messages about the value, in each place that shows one. */
+function reported(odd: InferenceService): Record<string, readonly string[]> {
   const facts = {
     inferenceService: { kind: 'known', value: odd },
     service: { kind: 'known', value: undefined },
@@ -85,32 +85,35 @@ function argumentsOf(inferenceService: InferenceService): readonly string[] {
   return made.spec.containers.find(({ name }) => name === 'agent')?.args?.slice(-4) ?? [];
 }
 
-describe.each(BUDGETS)('a value of %s that is no amount', (annotation) => {
-  it.each(VALUES)('%s: is told at each place, shortly; the pod is made, with the default', (_, value) => {
-    const odd = service({ 'kserve-mms/residency': 'on-demand', [annotation]: value });
-    expect(argumentsOf(odd)).toEqual(['--residency', 'on-demand', '--memory-budget', '3686Mi']);
-    for (const messages of Object.values(told(odd))) {
-      expect(messages).toEqual([expect.stringMatching(`^${annotation} is ".*The default is used$`)]);
-      expect(messages[0]?.length).toBeLessThan(LONGEST);
-      expect(messages[0]?.isWellFormed()).toBe(true);
-    }
-  });
+describe.each(BUDGETS)('an invalid value of %s', (annotation) => {
+  it.each(VALUES)(
+    '%s: gets a short message in each place, and the pod is created with the default',
+    (_, value) => {
+      const odd = service({ 'kserve-mms/residency': 'on-demand', [annotation]: value });
+      expect(argumentsOf(odd)).toEqual(['--residency', 'on-demand', '--memory-budget', '3686Mi']);
+      for (const messages of Object.values(reported(odd))) {
+        expect(messages).toEqual([expect.stringMatching(`^${annotation} is ".*The default is used$`)]);
+        expect(messages[0]?.length).toBeLessThan(LONGEST);
+        expect(messages[0]?.isWellFormed()).toBe(true);
+      }
+    },
+  );
 });
 
-it.each([...VALUES, ['a word of another case', 'On-Demand'] as const])(
-  'a residency of %s: is told at each place, shortly; all models stay in memory',
+it.each([...VALUES, ['the word in another case', 'On-Demand'] as const])(
+  'a residency of %s gets a short message in each place, and all models stay in memory',
   (_, value) => {
     const odd = service({ 'kserve-mms/residency': value });
     expect(argumentsOf(odd)).not.toContain('--residency');
-    for (const messages of Object.values(told(odd))) {
+    for (const messages of Object.values(reported(odd))) {
       expect(messages).toEqual([expect.stringMatching(/"always" is used$/)]);
       expect(messages[0]?.length).toBeLessThan(LONGEST);
     }
   },
 );
 
-it.each([' 4Gi', '4Gi ', '4Gi\n'])('%j is 4Gi, as in the resources of a container', (value) => {
+it.each([' 4Gi', '4Gi ', '4Gi\n'])('reads %j as 4Gi, as in the resources of a container', (value) => {
   const blanks = service({ 'kserve-mms/residency': 'on-demand', 'kserve-mms/memory-budget': value });
   expect(argumentsOf(blanks).slice(-2)).toEqual(['--memory-budget', '4Gi']);
-  expect(told(blanks)['warning of a pod']).toEqual([]);
+  expect(reported(blanks)['warning of a pod']).toEqual([]);
 });

@@ -17,7 +17,7 @@ import { bytes, formatBytes, parseQuantity, toBytes } from '../../../src/lib/qua
 const GI = 1024 ** 3;
 const ON_DEMAND = { 'kserve-mms/residency': 'on-demand' };
 
-describe('the annotations of an InferenceService', () => {
+describe('the residency annotations of an InferenceService', () => {
   it.each([
     ['none', undefined, { kind: 'always' }, 0],
     ['always', { 'kserve-mms/residency': 'always' }, { kind: 'always' }, 0],
@@ -28,25 +28,25 @@ describe('the annotations of an InferenceService', () => {
       { kind: 'on-demand', memoryBudget: bytes(2 * GI), diskBudget: bytes(1e9) },
       0,
     ],
-    ['another word', { 'kserve-mms/residency': 'On-Demand' }, { kind: 'always' }, 1],
-    ['nothing', { 'kserve-mms/residency': '' }, { kind: 'always' }, 1],
-    ['no quantity', { ...ON_DEMAND, 'kserve-mms/memory-budget': 'a lot' }, { memoryBudget: undefined }, 1],
+    ['an unknown word', { 'kserve-mms/residency': 'On-Demand' }, { kind: 'always' }, 1],
+    ['an empty word', { 'kserve-mms/residency': '' }, { kind: 'always' }, 1],
+    ['not a quantity', { ...ON_DEMAND, 'kserve-mms/memory-budget': 'a lot' }, { memoryBudget: undefined }, 1],
     ['zero', { ...ON_DEMAND, 'kserve-mms/disk-budget': '0' }, { diskBudget: undefined }, 1],
-    ['below zero', { ...ON_DEMAND, 'kserve-mms/disk-budget': '-1Gi' }, { diskBudget: undefined }, 1],
+    ['a negative amount', { ...ON_DEMAND, 'kserve-mms/disk-budget': '-1Gi' }, { diskBudget: undefined }, 1],
     [
-      'more than a number holds',
+      'more than a number can hold',
       { ...ON_DEMAND, 'kserve-mms/disk-budget': '9Ei' },
       { diskBudget: undefined },
       1,
     ],
-    ['a budget alone', { 'kserve-mms/memory-budget': '2Gi' }, { kind: 'always' }, 1],
+    ['a budget without residency', { 'kserve-mms/memory-budget': '2Gi' }, { kind: 'always' }, 1],
   ])('%s', (_, annotations, expected, doubts) => {
     const read = readResidency(annotations);
     expect(read).toMatchObject(expected);
     expect(read.doubts).toHaveLength(doubts);
   });
 
-  it('of a TrainedModel: "always", or nothing', () => {
+  it('allow only "always" on a TrainedModel', () => {
     expect([pinDoubt(undefined), pinDoubt({ 'kserve-mms/residency': 'always' })]).toEqual([
       undefined,
       undefined,
@@ -68,12 +68,12 @@ describe('residency.json', () => {
       on({ memoryBudget: bytes(5), diskBudget: bytes(7), pinned: new Set(['b', '__proto__', 'a']) }),
       '{"residency":"on-demand","memoryBudgetBytes":5,"diskBudgetBytes":7,"pinned":["__proto__","a","b"]}',
     ],
-  ])('%s: is written so, and read again', (_, residency, text) => {
+  ])('%s: is encoded and decoded', (_, residency, text) => {
     expect(encodeResidency(residency)).toBe(text);
     expect(decodeResidency(text)).toEqual({ kind: 'good', residency });
   });
 
-  it('has room for fields that are not known yet, and for "always"', () => {
+  it('accepts unknown fields and "always"', () => {
     expect(decodeResidency('{"residency":"always","x":1}')).toEqual({
       kind: 'good',
       residency: { kind: 'always' },
@@ -93,25 +93,25 @@ describe('residency.json', () => {
     '{"residency":"on-demand","diskBudgetBytes":null}',
     '{"residency":"on-demand","pinned":"a"}',
     '{"residency":"on-demand","pinned":[1]}',
-  ])('%s is a fault', (text) => {
+  ])('rejects %s', (text) => {
     expect(decodeResidency(text).kind).toBe('bad');
   });
 });
 
-describe('the memory budget where nobody says one', () => {
+describe('the default memory budget', () => {
   it.each([
     ['100Mi', '50Mi'],
     ['512Mi', '256Mi'],
     ['1Gi', '768Mi'],
     ['4Gi', '3686Mi'],
     ['64Gi', '58982Mi'],
-  ])('of a server that may use %s: %s', (limit, budget) => {
+  ])('of a server with a limit of %s is %s', (limit, budget) => {
     const quantity = parseQuantity(limit);
     expect(quantity && formatBytes(defaultMemoryBudget(toBytes(quantity)))).toBe(budget);
   });
 });
 
-describe('the ConfigMap of an InferenceService whose models sleep', () => {
+describe('the ConfigMap of an InferenceService with on-demand residency', () => {
   const isvc = (annotations: Record<string, string> = ON_DEMAND, limit: string | null = '1Gi') =>
     ({
       metadata: { name: 'sk', namespace: 'ns', uid: 'u', annotations },
@@ -137,7 +137,7 @@ describe('the ConfigMap of an InferenceService whose models sleep', () => {
     });
   const many = Array.from({ length: 50 }, (_, index) => model(`m${index}`, '500Mi'));
 
-  it('has every model that fits by itself, and says which one does not and why', () => {
+  it('has every model that fits by itself, and reports the one that does not', () => {
     const { shards, waiting } = planned(isvc(), [...many, model('large', '800Mi')]);
     expect(shards[0]?.models).toHaveLength(50);
     expect(waiting).toEqual([
@@ -149,7 +149,7 @@ describe('the ConfigMap of an InferenceService whose models sleep', () => {
     ]);
   });
 
-  it('has models.json as ever, and what is on-demand beside it', () => {
+  it('has models.json as usual, and residency.json beside it', () => {
     const pin = { 'kserve-mms/residency': 'always' };
     const [shard] = planned(isvc(), [model('a', '1Mi', pin), model('b', '1Mi')]).shards;
     const change = shard && configMapChange(isvc(), shard, undefined);
@@ -160,14 +160,14 @@ describe('the ConfigMap of an InferenceService whose models sleep', () => {
       'residency.json': '{"residency":"on-demand","memoryBudgetBytes":805306368,"pinned":["a"]}',
     });
     expect(configMapChange(isvc(), shard, change.configMap)).toEqual({ kind: 'none' });
-    // The annotation goes: so does the key, and nothing else.
+    // Without the annotation the key is removed, and nothing else changes.
     const [always] = planned(isvc({}), []).shards;
     const back = always && configMapChange(isvc({}), { ...always, models: shard.models }, change.configMap);
     expect(back).toMatchObject({ kind: 'replace', because: ['residency.json'] });
     expect(back?.kind === 'replace' && Object.keys(back.configMap.data ?? {})).toEqual(['models.json']);
   });
 
-  it("without a limit: no budget is made up, and the webhook's holds", () => {
+  it('without a limit contains no budget, so that of the webhook applies', () => {
     const wish = isvc({ ...ON_DEMAND, 'kserve-mms/disk-budget': '1Gi' }, null);
     expect(planned(wish, [model('a', '100Gi')])).toMatchObject({
       shards: [{ residency: `{"residency":"on-demand","diskBudgetBytes":${GI}}` }],
@@ -175,7 +175,7 @@ describe('the ConfigMap of an InferenceService whose models sleep', () => {
     });
   });
 
-  it('is never larger than it may be, however many models are pinned', () => {
+  it('stays within the size limit, however many models are pinned', () => {
     const pin = { 'kserve-mms/residency': 'always' };
     const pinned = many.map(({ metadata, ...rest }) => ({
       ...rest,
@@ -188,7 +188,7 @@ describe('the ConfigMap of an InferenceService whose models sleep', () => {
     expect([models.length + waiting.length, waiting.at(-1)?.reason]).toEqual([50, 'ConfigMapFull']);
   });
 
-  it('does not count residency.json as foreign', () => {
+  it('does not count residency.json as a foreign key', () => {
     const configMap = { metadata: { name: 'c' }, data: { 'residency.json': 'x'.repeat(100_000) } };
     expect(modelsCapacityOf(configMap as never)).toBe(MODELS_JSON_CAPACITY);
   });

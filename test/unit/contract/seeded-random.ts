@@ -1,12 +1,12 @@
-/** Property-style tests draw from this, so that a failing case can be drawn again by its seed. */
+/** A seeded random source for property-style tests, so that a failing case can be repeated by its seed. */
 export interface SeededRandom {
-  /** A whole number from 0 up to, not including, `below`. */
+  /** A whole number from 0 up to, but not including, `below`. */
   integer(below: number): number;
   pick<T>(from: readonly T[]): T;
   shuffle<T>(of: readonly T[]): T[];
 }
 
-/** mulberry32: small, and good enough to make test data. */
+/** mulberry32: small, and good enough for test data. */
 export function seededRandom(seed: number): SeededRandom {
   let state = seed >>> 0;
   const next = (): number => {
@@ -26,5 +26,5 @@ export function seededRandom(seed: number): SeededRandom {
   };
 }
 
-/** Seeds for `it.each`: enough draws to meet the odd case, few enough to stay fast. */
+/** Seeds for `it.each`: enough to reach the rare cases, few enough to stay fast. */
 export const SEEDS: readonly number[] = Array.from({ length: 200 }, (_, index) => index + 1);

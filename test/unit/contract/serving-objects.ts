@@ -3,7 +3,7 @@ import type { ServingObjects } from '../../../src/cli/status/cluster-overview.de
 const CREATED = '2026-01-01T00:00:00Z';
 const SINCE = '2026-01-01T00:01:00Z';
 
-/** One namespace with a model in each of the states that a status can show. */
+/** One namespace with a model in each state that a status can have. */
 export function servingObjects(): ServingObjects {
   const objects = {
     inferenceServices: [

@@ -7,7 +7,7 @@ import { selectRuntime } from '../../../src/contract/serving-runtime-selection.t
 
 const CONTAINERS = [{ name: 'kserve-container', image: 'server' }];
 
-/** A runtime that serves sklearn to whoever asks, but for what is said otherwise. */
+/** A runtime that serves sklearn and is selected automatically, unless `spec` changes that. */
 function runtime(name: string, spec: object = {}, createdAt = '2026-01-01T00:00:00Z'): RuntimeOffer {
   return offer('ClusterServingRuntime', name, spec, createdAt);
 }
@@ -47,17 +47,17 @@ describe('a predictor that names no runtime gets', () => {
   const own = offer('ServingRuntime', 'own', prioritised(), '2020-01-01T00:00:00Z');
 
   it.each<[string, RuntimeOffer[], RuntimeOffer[], string]>([
-    ['the one there is', [runtime('a')], [], 'a'],
-    ['one of its namespace before any of the cluster', [runtime('a', prioritised(9))], [own], 'own'],
+    ['the only runtime', [runtime('a')], [], 'a'],
+    ['a runtime of its namespace before any cluster runtime', [runtime('a', prioritised(9))], [own], 'own'],
     [
-      'the one of the highest priority',
+      'the runtime with the highest priority',
       [runtime('a', prioritised(1)), runtime('b', prioritised(2))],
       [],
       'b',
     ],
-    ['one with a priority before one without', [runtime('a'), runtime('b', prioritised(1))], [], 'b'],
+    ['a runtime with a priority before one without', [runtime('a'), runtime('b', prioritised(1))], [], 'b'],
     [
-      'of equals the one with the earlier protocol',
+      'the one with the earlier protocol among equals',
       [
         runtime('a', { protocolVersions: ['grpc-v1', 'v1', 'grpc-v2'] }),
         runtime('b', { protocolVersions: [] }),
@@ -66,19 +66,19 @@ describe('a predictor that names no runtime gets', () => {
       [],
       'a',
     ],
-    ['of equals the latest', [runtime('a'), runtime('b', {}, '2026-02-01T00:00:00Z')], [], 'b'],
-    ['of equals of one moment the first by name', [runtime('b'), runtime('a')], [], 'a'],
+    ['the newest among equals', [runtime('a'), runtime('b', {}, '2026-02-01T00:00:00Z')], [], 'b'],
+    ['the first by name among equals of the same age', [runtime('b'), runtime('a')], [], 'a'],
     ['another when one is disabled', [runtime('a', { disabled: true }), runtime('b')], [], 'b'],
-    ['another when one is for several nodes', [runtime('a', { workerSpec: {} }), runtime('b')], [], 'b'],
+    ['another when one is multi-node', [runtime('a', { workerSpec: {} }), runtime('b')], [], 'b'],
     [
-      'another when one is ModelMesh’s',
+      'another when one is for ModelMesh',
       [runtime('a', { multiModel: true, containers: [{ name: 'mlserver' }] }), runtime('b')],
       [],
       'b',
     ],
-    ['one that says it is for many models', [runtime('a', { multiModel: true })], [], 'a'],
+    ['a runtime that declares multiModel', [runtime('a', { multiModel: true })], [], 'a'],
     [
-      'another when one speaks none of its protocol',
+      'another when one supports none of its protocols',
       [runtime('a', { protocolVersions: ['v2'] }), runtime('b')],
       [],
       'b',
@@ -106,25 +106,25 @@ describe('a predictor that names no runtime gets', () => {
     ],
     ['it is disabled', [runtime('a', { disabled: true })], {}, 'a is disabled'],
     [
-      'it speaks v2 only, and v1 is the default',
+      'it supports only v2, and v1 is the default',
       [runtime('a', { protocolVersions: ['v2'] })],
       {},
       'speaks only v2 (set protocolVersion)',
     ],
     [
-      'it does not offer itself',
+      'it is not selected automatically',
       [runtime('a', { supportedModelFormats: [{ name: 'sklearn' }] })],
       {},
       'name it in spec.predictor.model.runtime',
     ],
     ['it has no model server', [runtime('a', { containers: [] })], {}, 'no container named kserve-container'],
     [
-      'many come near, of which three are told',
+      'many nearly match, of which three are listed',
       ['a', 'b', 'c', 'd', 'e'].map((name) => runtime(name, { disabled: true })),
       {},
       'and 2 more',
     ],
-  ])('none, and why, when %s', (_, cluster, more, message) => {
+  ])('no runtime and a message, when %s', (_, cluster, more, message) => {
     expect(select(wanted(more), cluster)).toEqual({
       kind: 'none',
       reason: 'NoSupportingRuntime',
@@ -136,7 +136,7 @@ describe('a predictor that names no runtime gets', () => {
 describe('a predictor that names its runtime', () => {
   const named = (more: Partial<ModelRequest> = {}) => wanted({ runtime: 'a', ...more });
 
-  it('gets the one of its namespace before that of the cluster, offered for selection or not', () => {
+  it('gets the one of its namespace before that of the cluster, also if it is not selected automatically', () => {
     const spec = { supportedModelFormats: [{ name: 'sklearn' }], protocolVersions: ['v2'] };
     const own = offer('ServingRuntime', 'a', spec, '');
     expect(select(named(), [runtime('a')], [own])).toMatchObject({ runtime: { kind: 'ServingRuntime' } });
@@ -166,7 +166,7 @@ describe('a predictor that names its runtime', () => {
       'InvalidPredictorSpec',
       'has no container',
     ],
-  ])('is told when it %s', (_, cluster, more, reason, message) => {
+  ])('gets a message when it %s', (_, cluster, more, reason, message) => {
     expect(select(named(more), cluster)).toEqual({
       kind: 'none',
       reason,
@@ -175,11 +175,11 @@ describe('a predictor that names its runtime', () => {
   });
 });
 
-describe('a runtime that somebody else’s schema let in', () => {
+describe('a runtime from a cluster with another schema', () => {
   it.each<[string, unknown]>([
     ['no spec', undefined],
-    ['lists that are none', { supportedModelFormats: 'sklearn', containers: {}, protocolVersions: 1 }],
-    ['entries that are none', { supportedModelFormats: [null, 1, {}], containers: [null, 'a'] }],
+    ['values instead of lists', { supportedModelFormats: 'sklearn', containers: {}, protocolVersions: 1 }],
+    ['invalid entries', { supportedModelFormats: [null, 1, {}], containers: [null, 'a'] }],
   ])('with %s offers nothing', (_, spec) => {
     expect(readServingRuntime('ServingRuntime', { metadata: { name: 'a' }, spec })).toMatchObject({
       formats: [],
@@ -190,10 +190,10 @@ describe('a runtime that somebody else’s schema let in', () => {
   });
 });
 
-describe('the request in a predictor', () => {
+describe('the runtime that a predictor requests', () => {
   it.each<[string, object, Partial<ModelRequest>]>([
     [
-      'of the new style',
+      'in the new style',
       {
         model: {
           modelFormat: { name: 'a', version: '1' },
@@ -211,15 +211,19 @@ describe('the request in a predictor', () => {
       },
     ],
     [
-      'of the old style has its field for a format',
+      'in the old style takes its format from the field name',
       { xgboost: {} },
       { format: { name: 'xgboost', version: undefined }, protocol: undefined },
     ],
-    ['for triton speaks v2', { triton: {} }, { protocol: 'v2' }],
-    ['for triton in the new style too', { model: { modelFormat: { name: 'triton' } } }, { protocol: 'v2' }],
-    ['for onnx speaks v2', { onnx: {} }, { protocol: 'v2' }],
+    ['uses v2 for triton', { triton: {} }, { protocol: 'v2' }],
     [
-      'has the fields of a container beside its own',
+      'uses v2 for triton in the new style',
+      { model: { modelFormat: { name: 'triton' } } },
+      { protocol: 'v2' },
+    ],
+    ['uses v2 for onnx', { onnx: {} }, { protocol: 'v2' }],
+    [
+      'takes the fields of a container',
       { sklearn: { storageUri: '', env: [], image: 'x', protocolVersion: 'v1' } },
       { overrides: { env: [], image: 'x' } },
     ],
@@ -227,7 +231,7 @@ describe('the request in a predictor', () => {
     expect(modelRequestOf(predictor as never)).toMatchObject(expected);
   });
 
-  it('is none in a predictor with its own containers', () => {
+  it('is undefined for a predictor with its own containers', () => {
     expect(modelRequestOf({ containers: [{}] })).toBeUndefined();
   });
 });

@@ -27,7 +27,7 @@ const annotated = (annotations: Record<string, string>) =>
 describe('variables from a Secret', () => {
   it.each([
     { name: 'S3', facts: secret(S3), env: s3Env },
-    { name: 'S3 with other keys beside', facts: secret([...S3, 'x']), env: s3Env },
+    { name: 'S3 beside other keys', facts: secret([...S3, 'x']), env: s3Env },
     {
       name: 'an endpoint',
       facts: annotated({ 's3-endpoint': 'e:9000' }),
@@ -57,7 +57,7 @@ describe('variables from a Secret', () => {
         { name: 'AWS_ENDPOINT_URL', value: 'https://e' },
       ],
     },
-    { name: 'an empty endpoint is none', facts: annotated({ 's3-endpoint': '' }), env: s3Env },
+    { name: 'an empty endpoint is ignored', facts: annotated({ 's3-endpoint': '' }), env: s3Env },
     {
       name: 'region, verification, anonymity',
       facts: annotated({ 's3-region': 'r', 's3-verifyssl': '0', 's3-useanoncredential': 'true' }),
@@ -69,12 +69,12 @@ describe('variables from a Secret', () => {
       ],
     },
     {
-      name: 'empty annotations are none',
+      name: 'empty annotations are ignored',
       facts: annotated({ 's3-region': '', 's3-verifyssl': '' }),
       env: s3Env,
     },
     {
-      name: 'annotations of others',
+      name: 'unrelated annotations',
       facts: secret(S3, { annotations: { 's3-region': 'r', 'x/s3-region': 'r', constructor: 'x' } }),
       env: s3Env,
     },
@@ -89,7 +89,7 @@ describe('variables from a Secret', () => {
       ],
     },
     {
-      name: "Azure's older keys",
+      name: 'the older keys of Azure',
       facts: secret(['AZ_CLIENT_ID', 'AZ_CLIENT_SECRET', 'AZ_SUBSCRIPTION_ID', 'AZ_TENANT_ID']),
       env: [
         from('AZURE_SUBSCRIPTION_ID', 'AZ_SUBSCRIPTION_ID'),
@@ -103,9 +103,9 @@ describe('variables from a Secret', () => {
       facts: secret(['https-host', 'headers'], { https }),
       env: [from('models.example-headers', 'headers')],
     },
-    { name: 'the headers of https alone', facts: secret(['headers']), env: [] },
+    { name: 'only the headers of https', facts: secret(['headers']), env: [] },
     { name: 'Hugging Face', facts: secret(['HF_TOKEN']), env: [from('HF_TOKEN')] },
-    { name: 'nothing known', facts: secret(['password', '__proto__', 'constructor']), env: [] },
+    { name: 'no known keys', facts: secret(['password', '__proto__', 'constructor']), env: [] },
     { name: 'nothing', facts: secret([]), env: [] },
     { name: 'S3 before Azure', facts: secret(['AZURE_CLIENT_SECRET', ...S3]), env: s3Env },
     {
@@ -114,17 +114,17 @@ describe('variables from a Secret', () => {
       env: [from('AZURE_TENANT_ID'), from('AZURE_CLIENT_ID')],
     },
     {
-      name: "a key of Azure's that marks no Secret as Azure's",
+      name: 'a key of Azure that does not mark the Secret as one for Azure',
       facts: secret(['AZURE_CLIENT_SECRET', 'HF_TOKEN']),
       env: [from('HF_TOKEN')],
     },
     {
-      name: "Azure's account key comes alone",
+      name: 'only the account key of Azure',
       facts: secret(['AZURE_STORAGE_ACCESS_KEY', 'AZURE_ACCOUNT_NAME']),
       env: [from('AZURE_STORAGE_ACCESS_KEY')],
     },
     {
-      name: "S3 under the names of KServe's code",
+      name: "S3 under the names in KServe's code",
       facts: secret(['awsAccessKeyID', 'awsSecretAccessKey']),
       env: [from('AWS_ACCESS_KEY_ID', 'awsAccessKeyID'), from('AWS_SECRET_ACCESS_KEY', 'awsSecretAccessKey')],
     },
@@ -137,7 +137,7 @@ describe('variables from a Secret', () => {
     expect(credentialsFromSecret(facts, settings)).toEqual({ env, volumes: [], volumeMounts: [] });
   });
 
-  it('Google: a file, mounted', () => {
+  it('mounts a file for Google', () => {
     expect(credentialsFromSecret(secret([GCS, 'AZURE_CLIENT_SECRET']), settings)).toEqual({
       env: [{ name: 'GOOGLE_APPLICATION_CREDENTIALS', value: `/var/secrets/${GCS}` }],
       volumes: [{ name: 'user-gcp-sa', secret: { secretName: 's' } }],
@@ -145,7 +145,7 @@ describe('variables from a Secret', () => {
     });
   });
 
-  it('S3 under renamed keys, and no longer under the usual ones', () => {
+  it('reads S3 from renamed keys, and not from the default ones', () => {
     const renamed = { s3AccessKeyIdName: 'id', s3SecretAccessKeyName: 'key' };
     expect(credentialsFromSecret(secret(['id', 'key']), renamed).env).toEqual([
       from('AWS_ACCESS_KEY_ID', 'id'),
@@ -155,19 +155,19 @@ describe('variables from a Secret', () => {
   });
 });
 
-describe('what is left out is told', () => {
+describe('warns about what it leaves out', () => {
   it.each([
-    { name: 'half of S3', facts: secret(['AWS_SECRET_ACCESS_KEY']), told: 'AWS_ACCESS_KEY_ID' },
-    { name: 'the other half of S3', facts: secret(['AWS_ACCESS_KEY_ID']), told: 'AWS_SECRET_ACCESS_KEY' },
-    { name: 'half of https', facts: secret(['https-host']), told: 'not headers' },
-    { name: 'an https host that is none', facts: secret(['https-host', 'headers']), told: 'not a host' },
-  ])('$name', ({ facts, told }) => {
+    { name: 'half of S3', facts: secret(['AWS_SECRET_ACCESS_KEY']), reported: 'AWS_ACCESS_KEY_ID' },
+    { name: 'the other half of S3', facts: secret(['AWS_ACCESS_KEY_ID']), reported: 'AWS_SECRET_ACCESS_KEY' },
+    { name: 'half of https', facts: secret(['https-host']), reported: 'not headers' },
+    { name: 'an invalid https host', facts: secret(['https-host', 'headers']), reported: 'not a host' },
+  ])('$name', ({ facts, reported }) => {
     const { env, volumes, warnings } = credentialsFromSecret(facts, settings);
     expect({ env, volumes }).toEqual({ env: [], volumes: [] });
-    expect(warnings).toEqual([expect.stringContaining(told)]);
+    expect(warnings).toEqual([expect.stringContaining(reported)]);
   });
 
-  it("Azure's tenant, which KServe refers to in any case, does not keep the pod from starting", () => {
+  it('a missing tenant of Azure, which KServe always references, does not prevent the pod from starting', () => {
     const { env, warnings } = credentialsFromSecret(secret(['AZURE_ACCESS_TOKEN']), settings);
     const tenant = { name: 's', key: 'AZURE_TENANT_ID', optional: true };
     expect(env).toEqual([
@@ -178,8 +178,8 @@ describe('what is left out is told', () => {
   });
 });
 
-/** As in test/integration/credential-goldens.json, where KServe writes the values. */
-describe('settings of S3 in a Secret are referred to', () => {
+/** As in test/integration/credential-goldens.json, where KServe copies the values. */
+describe('settings of S3 in a Secret are referenced', () => {
   const parts = (data: Record<string, string>, annotations: Record<string, string> = {}) => {
     const values = { AWS_ACCESS_KEY_ID: 'canary', AWS_SECRET_ACCESS_KEY: 'canary', ...data };
     const encoded = Object.entries(values).map(([key, value]) => [key, base64(value)]);
@@ -192,7 +192,7 @@ describe('settings of S3 in a Secret are referred to', () => {
   const url = (value: string) => ({ name: 'AWS_ENDPOINT_URL', value });
 
   it.each([
-    { name: 'https unless told', data: {}, env: [from('S3_ENDPOINT'), url('https://$(S3_ENDPOINT)')] },
+    { name: 'https by default', data: {}, env: [from('S3_ENDPOINT'), url('https://$(S3_ENDPOINT)')] },
     {
       name: 'http by the Secret',
       data: { S3_USE_HTTPS: '0' },
@@ -205,7 +205,7 @@ describe('settings of S3 in a Secret are referred to', () => {
       env: [{ name: 'S3_USE_HTTPS', value: '0' }, from('S3_ENDPOINT'), url('http://$(S3_ENDPOINT)')],
     },
     {
-      name: 'a scheme in front, whatever else is said',
+      name: 'the scheme of the endpoint takes precedence',
       data: { S3_ENDPOINT: 'HTTP://canary:9000', S3_USE_HTTPS: '1' },
       env: [
         { name: 'S3_USE_HTTPS', value: '0' },
@@ -214,45 +214,45 @@ describe('settings of S3 in a Secret are referred to', () => {
       ],
     },
     {
-      name: 'an annotation stands above',
+      name: 'an annotation takes precedence',
       data: {},
       annotations: { 'serving.kserve.io/s3-endpoint': ' minio:9000 ' },
       env: [{ name: 'S3_ENDPOINT', value: 'minio:9000' }, url('https://minio:9000')],
     },
     {
-      name: 'an empty annotation stands above',
+      name: 'an empty annotation takes precedence',
       data: {},
       annotations: { 'serving.kserve.io/s3-endpoint': '' },
       env: [],
     },
-    { name: 'an empty value is none', data: { S3_ENDPOINT: '', AWS_DEFAULT_REGION: '' }, env: [] },
+    { name: 'an empty value is ignored', data: { S3_ENDPOINT: '', AWS_DEFAULT_REGION: '' }, env: [] },
   ])('$name', ({ data, annotations, env }) => {
     const { env: all } = parts({ S3_ENDPOINT: 'canary:9000', ...data }, annotations);
     expect(all).toEqual([...s3Env, ...env]);
     expect(JSON.stringify(all)).not.toMatch(/canary/i);
   });
 
-  it('white space around an endpoint is told, and the endpoint is not', () => {
+  it('warns about white space around an endpoint without quoting it', () => {
     const { warnings } = parts({ S3_ENDPOINT: 'canary:9000\n' });
     expect(warnings).toEqual([expect.stringContaining('S3_ENDPOINT in Secret s has white space')]);
     expect(JSON.stringify(warnings)).not.toContain('canary');
   });
 });
 
-describe('what is kept of a Secret', () => {
+describe('the facts kept of a Secret', () => {
   const whole = {
     metadata: { name: 's', annotations: { a: 'b', 'serving.kserve.io/s3-region': 'r' } },
     data: { password: base64('hidden'), AWS_SECRET_ACCESS_KEY: base64('hidden') },
   };
 
-  it('its key names and the annotations of S3, none of its values', () => {
+  it('are its key names and the annotations of S3, but none of its values', () => {
     const facts = factsOfSecret(whole);
     const annotations = { 'serving.kserve.io/s3-region': 'r' };
     expect(facts).toEqual({ name: 's', keys: new Set(Object.keys(whole.data)), annotations });
     expect(JSON.stringify({ ...facts, keys: [...facts.keys] })).not.toMatch(/hidden|aGlkZGVu/);
   });
 
-  it('little, however many keys and however long annotations it has', () => {
+  it('are little, however many keys and however long annotations it has', () => {
     const odd = [
       '__proto__',
       'constructor',
@@ -272,9 +272,9 @@ describe('what is kept of a Secret', () => {
 
   it.each([
     { name: 'plain', host: 'models.example', kept: 'models.example' },
-    { name: 'with the line break of echo', host: 'models.example\n', kept: 'models.example' },
+    { name: 'with a trailing line break', host: 'models.example\n', kept: 'models.example' },
     { name: 'with a port', host: 'models.example:8443', kept: 'models.example:8443' },
-  ])('an https host, and nothing of its headers: $name', ({ host, kept }) => {
+  ])('include an https host, but none of its headers: $name', ({ host, kept }) => {
     const data = { 'https-host': base64(host), headers: base64('{"Authorization":"hidden"}') };
     const { https: found, ...facts } = factsOfSecret({ metadata: { name: 's' }, data });
     expect(found).toEqual({ host: kept });
@@ -289,13 +289,13 @@ describe('what is kept of a Secret', () => {
     'a=b',
     '',
     'x'.repeat(300),
-  ])('no https host that cannot be one: %s', (host) => {
+  ])('include no invalid https host: %s', (host) => {
     const data = { 'https-host': base64(host), headers: base64('h') };
     expect(factsOfSecret({ metadata: { name: 's' }, data })).not.toHaveProperty('https');
   });
 
   it.each([{ data: {} }, { data: { 'https-host': base64('h') } }, { data: { headers: base64('h') } }, {}])(
-    'no https without both keys: %j',
+    'include no https without both keys: %j',
     (change) => {
       expect(factsOfSecret({ metadata: { name: 's' }, ...change })).not.toHaveProperty('https');
     },

@@ -56,7 +56,7 @@ const FAULTY = [
   [`s3://bucket/${'x'.repeat(5000)}`, 'at most 4096'],
 ] as const;
 
-/** What the agent makes of the text of a URI; throws when it takes it for wrong. */
+/** Parses the URI as the agent does. Throws when the agent rejects it. */
 function readByAgent(uri: string): void {
   switch (protocolOf(uri)) {
     case 's3':
@@ -80,23 +80,23 @@ function readByAgent(uri: string): void {
 }
 
 describe('a storageUri', () => {
-  it.each(FINE)('%s may work, and the agent reads it', (uri) => {
+  it.each(FINE)('%s is accepted, and the agent parses it', (uri) => {
     expect(storageUriFault(uri)).toBeUndefined();
     expect(() => readByAgent(uri)).not.toThrow();
   });
 
-  it.each(FAULTY)('%s cannot work', (uri, why) => {
+  it.each(FAULTY)('%s is rejected', (uri, why) => {
     expect(storageUriFault(uri)).toContain(why);
   });
 
   it.each(FAULTY.map(([uri]) => uri).filter((uri) => fails(() => readByAgent(uri))))(
-    '%s is refused by the agent, and so here',
+    '%s is rejected by the agent, and so here',
     (uri) => {
       expect(storageUriFault(uri)).toBeDefined();
     },
   );
 
-  it('is of a scheme that the agent fetches from, all of them', () => {
+  it('accepts exactly the schemes that the agent supports', () => {
     for (const scheme of STORAGE_SCHEMES) expect(() => protocolOf(`${scheme}://x`)).not.toThrow();
     const listed = messageOfFailure(() => protocolOf('ftp://x'));
     for (const [, scheme = ''] of listed.split('Supported:')[1]!.matchAll(/([a-z0-9]+):\/\//g)) {
@@ -111,7 +111,7 @@ describe('a storageUri', () => {
     'user:hunter2@host',
     's3://?sig=hunter2',
     'x://a?hunter2',
-  ])('%s shows no secret in what is said of it', (uri) => {
+  ])('%s: the message shows no secret', (uri) => {
     expect(storageUriFault(uri)).not.toContain('hunter2');
   });
 });

@@ -4,7 +4,7 @@ import { DEFAULT_SYSTEM_CONFIG, readSystemConfig } from '../../../src/contract/s
 const { agent, credentials, metrics } = DEFAULT_SYSTEM_CONFIG;
 const json = (value: unknown) => JSON.stringify(value);
 
-it("the defaults are KServe's", () => {
+it('the defaults are those of KServe', () => {
   expect(agent).toMatchObject({
     memoryRequest: '100Mi',
     memoryLimit: '1Gi',
@@ -19,11 +19,11 @@ it("the defaults are KServe's", () => {
   expect(metrics).toEqual({ enableMetricAggregation: 'false', enablePrometheusScraping: 'false' });
 });
 
-describe('what is given stands above the defaults, field by field', () => {
+describe('given fields override the defaults', () => {
   it.each([
     { name: 'no ConfigMap', data: undefined, config: {} },
-    { name: 'an empty one', data: {}, config: {} },
-    { name: 'other keys only', data: { ingress: '{', router: 'x' }, config: {} },
+    { name: 'an empty ConfigMap', data: {}, config: {} },
+    { name: 'only other keys', data: { ingress: '{', router: 'x' }, config: {} },
     { name: 'empty objects', data: { agent: '{}', credentials: '{}', metricsAggregator: '{}' }, config: {} },
     {
       name: 'the image',
@@ -36,7 +36,7 @@ describe('what is given stands above the defaults, field by field', () => {
       config: { agent: { ...agent, image: 'a:1', cpuLimit: '2' } },
     },
     {
-      name: 'the whole agent',
+      name: 'all fields of the agent',
       data: {
         agent: json({
           image: 'a:1',
@@ -51,11 +51,11 @@ describe('what is given stands above the defaults, field by field', () => {
       },
     },
     {
-      name: 'empty texts and nulls are none',
+      name: 'ignores empty strings and nulls',
       data: { agent: json({ image: '', memoryLimit: null }), credentials: json({ s3: null }) },
       config: {},
     },
-    { name: 'unknown fields', data: { agent: json({ later: [1] }) }, config: {} },
+    { name: 'ignores unknown fields', data: { agent: json({ later: [1] }) }, config: {} },
     {
       name: 'the keys of S3',
       data: {
@@ -66,12 +66,12 @@ describe('what is given stands above the defaults, field by field', () => {
       config: { credentials: { s3AccessKeyIdName: 'id', s3SecretAccessKeyName: 'secret' } },
     },
     {
-      name: 'the settings of S3, empty ones being none',
+      name: 'the settings of S3, without empty ones',
       data: { credentials: json({ s3: { s3Endpoint: 'minio:9000', s3UseHttps: '0', s3Region: '' } }) },
       config: { credentials: { ...credentials, s3: { s3Endpoint: 'minio:9000', s3UseHttps: '0' } } },
     },
     {
-      name: "the file of Google's credentials, and the annotation that names a Secret",
+      name: 'the credentials file of Google, and the annotation that names a Secret',
       data: {
         credentials: json({
           gcs: { gcsCredentialFileName: 'key.json' },
@@ -88,7 +88,7 @@ describe('what is given stands above the defaults, field by field', () => {
       },
     },
     {
-      name: 'no annotation that names a Secret',
+      name: 'no annotation to name a Secret',
       data: { credentials: json({ storageSecretNameAnnotation: '', gcs: { gcsCredentialFileName: '' } }) },
       config: { credentials: { ...credentials, storageSecretNameAnnotation: '' } },
     },
@@ -98,7 +98,7 @@ describe('what is given stands above the defaults, field by field', () => {
       config: { credentials: { ...credentials, s3AccessKeyIdName: 'id' } },
     },
     {
-      name: 'the logger, without an image and resources of its own',
+      name: 'the logger, without an image and resources',
       data: {
         logger: json({
           image: 'kserve/agent:x',
@@ -148,86 +148,86 @@ describe('what is given stands above the defaults, field by field', () => {
   });
 
   it.each([{ data: undefined }, { data: { agent: json({ image: 'a:1' }) } }])(
-    "the operator's image stands above $data",
+    'the image of the operator overrides $data',
     ({ data }) => {
       expect(readSystemConfig(data, 'mine:2').config.agent.image).toBe('mine:2');
     },
   );
 });
 
-describe('what cannot be read is told, and the rest holds', () => {
+describe('a value that cannot be read is reported and keeps its default', () => {
   it.each([
-    { name: 'no JSON', data: { agent: '{' }, key: 'agent', told: 'is not JSON' },
-    { name: 'empty text', data: { agent: '' }, key: 'agent', told: 'is not JSON' },
-    { name: 'a list', data: { agent: '[]' }, key: 'agent', told: 'is not a JSON object' },
-    { name: 'null', data: { credentials: 'null' }, key: 'credentials', told: 'is not a JSON object' },
+    { name: 'no JSON', data: { agent: '{' }, key: 'agent', reported: 'is not JSON' },
+    { name: 'empty text', data: { agent: '' }, key: 'agent', reported: 'is not JSON' },
+    { name: 'an array', data: { agent: '[]' }, key: 'agent', reported: 'is not a JSON object' },
+    { name: 'null', data: { credentials: 'null' }, key: 'credentials', reported: 'is not a JSON object' },
     {
-      name: 'S3 is text',
+      name: 'a string for S3',
       data: { credentials: json({ s3: 'x' }) },
       key: 'credentials.s3',
-      told: 'is not a JSON object',
+      reported: 'is not a JSON object',
     },
     {
       name: 'a key name that is a number',
       data: { credentials: json({ s3: { s3AccessKeyIDName: 1 } }) },
       key: 'credentials.s3.s3AccessKeyIDName',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
       name: 'an endpoint that is a number',
       data: { credentials: json({ s3: { s3Endpoint: 9000 } }) },
       key: 'credentials.s3.s3Endpoint',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
-      name: "Google's is text",
+      name: 'a string for Google',
       data: { credentials: json({ gcs: 'key.json' }) },
       key: 'credentials.gcs',
-      told: 'is not a JSON object',
+      reported: 'is not a JSON object',
     },
     {
       name: 'an image that is an object',
       data: { agent: json({ image: {} }) },
       key: 'agent.image',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     ...['a b:1', 'A:1', 'https://registry.example/a:1', ' '].map((image) => ({
       name: `an image ${JSON.stringify(image)}`,
       data: { agent: json({ image }) },
       key: 'agent.image',
-      told: 'is not an image reference',
+      reported: 'is not an image reference',
     })),
     {
-      name: 'a number for a limit',
+      name: 'a limit that is a number',
       data: { agent: json({ cpuLimit: 2 }) },
       key: 'agent.cpuLimit',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
       name: 'a boolean',
       data: { metricsAggregator: json({ enableMetricAggregation: true }) },
       key: 'metricsAggregator.enableMetricAggregation',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
-      name: 'no quantity',
+      name: 'not a quantity',
       data: { agent: json({ memoryLimit: '1GB' }) },
       key: 'agent.memoryLimit',
-      told: '1GB is not a quantity',
+      reported: '1GB is not a quantity',
     },
     {
       name: 'a negative quantity',
       data: { agent: json({ cpuRequest: '-1' }) },
       key: 'agent.cpuRequest',
-      told: '-1 is not a quantity of zero',
+      reported: '-1 is not a quantity of zero',
     },
-  ])('$name', ({ data, key, told }) => {
+  ])('$name', ({ data, key, reported }) => {
     const { config, faults } = readSystemConfig(data, undefined);
     expect(config).toEqual(DEFAULT_SYSTEM_CONFIG);
-    expect(faults).toEqual([{ key, message: expect.stringContaining(told) }]);
+    expect(faults).toEqual([{ key, message: expect.stringContaining(reported) }]);
   });
 
-  it('one bad field does not spoil its neighbours', () => {
+  it('one invalid field does not affect the others', () => {
     const { config, faults } = readSystemConfig(
       { agent: json({ image: 'a:1', cpuLimit: 'x', memoryLimit: '2Gi' }), credentials: '{' },
       undefined,
@@ -250,13 +250,13 @@ describe('what cannot be read is told, and the rest holds', () => {
       key: 'agent.cpuRequest',
     },
     {
-      name: 'both given the wrong way round',
+      name: 'a request above its limit',
       given: { cpuRequest: '500m', cpuLimit: '0.25' },
       got: { cpuRequest: '0.25', cpuLimit: '0.25' },
       key: 'agent.cpuRequest',
     },
   ])(
-    'a request is lowered to its limit, as Kubernetes would refuse the pod: $name',
+    'lowers a request to its limit, because Kubernetes would reject the pod: $name',
     ({ given, got, key }) => {
       const { config, faults } = readSystemConfig({ agent: json(given) }, undefined);
       expect(config.agent).toEqual({ ...agent, ...got });
@@ -265,7 +265,7 @@ describe('what cannot be read is told, and the rest holds', () => {
   );
 });
 
-describe("the tags of KServe's own images tell its release, and that where its agents are probed", () => {
+describe("the tags of KServe's images determine its release, and so the path of the agent's probe", () => {
   const storageInitializer = (image: unknown) => ({ storageInitializer: json({ image }) });
   it.each([
     ['no image', {}, false],
@@ -280,15 +280,15 @@ describe("the tags of KServe's own images tell its release, and that where its a
     ['a digest alone', storageInitializer(`kserve/si@sha256:${'0'.repeat(64)}`), false],
     ['no tag, and a port that looks like a version', storageInitializer('mirror.example:20/si'), false],
     ['a build between releases', storageInitializer('kserve/storage-initializer:latest'), true],
-    ['a tag of their own', storageInitializer('kserve/storage-initializer:team-a'), false],
-    ['no text', storageInitializer(20), false],
+    ['a custom tag', storageInitializer('kserve/storage-initializer:team-a'), false],
+    ['not a string', storageInitializer(20), false],
     ['no JSON', { storageInitializer: '{' }, false],
     [
-      'the router where there is no storage initializer',
+      'the router when there is no storage initializer',
       { router: json({ image: 'kserve/router:v0.20.0' }) },
       true,
     ],
-    ["not the agent's, which may be ours", { agent: json({ image: 'kserve-mms:0.20.0' }) }, false],
+    ['not the agent, which may be ours', { agent: json({ image: 'kserve-mms:0.20.0' }) }, false],
   ])('%s', (_name, data, probeKeepsPath) => {
     const { config, faults } = readSystemConfig(data, undefined);
     expect(config.release).toEqual({ probeKeepsPath });

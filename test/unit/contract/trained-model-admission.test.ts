@@ -36,28 +36,28 @@ const message = (model: Written, previous?: Written): string =>
 
 const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' };
 
-describe('a TrainedModel that is created', () => {
+describe('creating a TrainedModel', () => {
   it.each([
-    ['as usual', {}, []],
-    ['with a name of letters, digits, dashes', { name: 'my-model-2' }, []],
+    ['with valid fields', {}, []],
+    ['with a name of letters, digits and dashes', { name: 'my-model-2' }, []],
     ['with a dot in its name', { name: 'a.b' }, ['InvalidName']],
-    ['of an unknown scheme', { storageUri: 'ftp://h/m' }, ['InvalidStorageUri']],
-    ['from a scheme that KServe refuses and the agent knows', { storageUri: 'hf://org/repo' }, []],
+    ['with an unknown scheme', { storageUri: 'ftp://h/m' }, ['InvalidStorageUri']],
+    ['with a scheme that KServe rejects and the agent supports', { storageUri: 'hf://org/repo' }, []],
     ['without a bucket', { storageUri: 's3://' }, ['InvalidStorageUri']],
     ['with a number for its storageUri', { storageUri: 7 }, ['InvalidStorageUri']],
     ['with negative memory', { memory: '-1Gi' }, ['InvalidMemory']],
-    ['with more memory than there can be', { memory: '1e400' }, ['InvalidMemory']],
-    ['with memory beyond what is counted in bytes', { memory: '9Ei' }, ['InvalidMemory']],
-    ['with the first such amount', { memory: '8Ei' }, ['InvalidMemory']],
-    ['with the same in smaller units', { memory: '8192Pi' }, ['InvalidMemory']],
-    ['with the largest amount below it', { memory: '8191Pi' }, []],
-    ['with no memory', { memory: '0' }, ['InvalidMemory']],
-    ['with memory that is no quantity', { memory: 'much' }, ['InvalidMemory']],
+    ['with memory beyond the range of a float', { memory: '1e400' }, ['InvalidMemory']],
+    ['with memory beyond 2^63 bytes', { memory: '9Ei' }, ['InvalidMemory']],
+    ['with exactly 2^63 bytes', { memory: '8Ei' }, ['InvalidMemory']],
+    ['with 2^63 bytes in smaller units', { memory: '8192Pi' }, ['InvalidMemory']],
+    ['with the largest quantity in Pi below 2^63 bytes', { memory: '8191Pi' }, []],
+    ['with zero memory', { memory: '0' }, ['InvalidMemory']],
+    ['with memory that is not a quantity', { memory: 'much' }, ['InvalidMemory']],
     ['with memory as a number', { memory: 1024 }, []],
     ['without a framework', { framework: '' }, ['InvalidFramework']],
     ['without an InferenceService', { inferenceService: '' }, ['InvalidInferenceService']],
     [
-      'with everything wrong, told all at once',
+      'with only invalid fields, all reported at once',
       { name: 'a.b', storageUri: 'x', memory: 0, framework: '', inferenceService: 3 },
       ['InvalidName', 'InvalidStorageUri', 'InvalidMemory', 'InvalidFramework', 'InvalidInferenceService'],
     ],
@@ -65,7 +65,7 @@ describe('a TrainedModel that is created', () => {
     expect(codes(model)).toEqual(expected);
   });
 
-  it('is refused in the words of KServe where KServe refuses it', () => {
+  it('is rejected with the messages of KServe where KServe rejects it', () => {
     expect(message({ name: 'a.b' })).toBe(
       "the Trained Model \"a.b\" is invalid: a Trained Model name must consist of alphanumeric characters, '_', or '-'. " +
         '(e.g. "my-Name" or "abc_123", regex used for validation is \'^[a-zA-Z0-9_-]+$\')',
@@ -79,50 +79,50 @@ describe('a TrainedModel that is created', () => {
   });
 });
 
-describe('a TrainedModel that is changed', () => {
+describe('updating a TrainedModel', () => {
   it.each([
     ['its storageUri', { storageUri: 's3://b/m2' }, {}, []],
-    ['its storageUri, to one that cannot work', { storageUri: 's3://' }, {}, ['InvalidStorageUri']],
-    ['the InferenceService it belongs to', { inferenceService: 'other' }, {}, []],
+    ['its storageUri, to an invalid one', { storageUri: 's3://' }, {}, ['InvalidStorageUri']],
+    ['its InferenceService', { inferenceService: 'other' }, {}, []],
     ['its memory', { memory: '2Gi' }, {}, ['MemoryImmutable']],
-    ['the spelling of its memory', { memory: '1024Mi' }, {}, []],
-    ['its memory, to less than nothing', { memory: '-1' }, {}, ['InvalidMemory']],
-    ['memory that could not be read', { memory: '1Gi' }, { memory: 'much' }, []],
+    ['its memory, to the same amount in another unit', { memory: '1024Mi' }, {}, []],
+    ['its memory, to a negative amount', { memory: '-1' }, {}, ['InvalidMemory']],
+    ['its memory, from an invalid quantity', { memory: '1Gi' }, { memory: 'much' }, []],
     [
-      'nothing, and breaks rules since before',
+      'nothing, with violations from before',
       { name: 'a.b', storageUri: 'x', memory: 0 },
       { name: 'a.b', storageUri: 'x', memory: 0 },
       [],
     ],
     [
-      'its finalizers, while it breaks rules',
+      'its finalizers, with violations from before',
       { meta: { finalizers: [] }, memory: '-1' },
       { meta: { finalizers: ['f'] }, memory: '-1' },
       [],
     ],
     [
-      'another field than the one that breaks a rule',
+      'another field than the one with a violation',
       { framework: 'onnx', storageUri: 'x' },
       { storageUri: 'x' },
       [],
     ],
     [
-      'anything while it is being deleted',
+      'any field while it is being deleted',
       { meta: DELETED, memory: '0', storageUri: '' },
       { meta: DELETED },
       [],
     ],
-  ])('in %s', (_, model, previous, expected) => {
+  ])('%s', (_, model, previous, expected) => {
     expect(codes(model, previous)).toEqual(expected);
   });
 
-  it('in its memory, where the deployment allows that', () => {
+  it('its memory, if the deployment allows that', () => {
     expect(codes({ memory: '2Gi' }, {}, true)).toEqual([]);
     expect(codes({ memory: '-2Gi' }, {}, true)).toEqual(['InvalidMemory']);
   });
 });
 
-describe('what a person is told of a model that is let in', () => {
+describe('the warnings for an admitted model', () => {
   const service = (predictor: Predictor): InferenceService => ({
     metadata: { name: 'sk' },
     spec: { predictor },
@@ -130,17 +130,17 @@ describe('what a person is told of a model that is let in', () => {
   const waiting = { name: 'm1', reason: 'MemoryResourceNotAvailable', message: 'needs 1Gi' } as const;
 
   it.each([
-    ['nothing, when all is well', service({ sklearn: {} }), undefined, []],
-    ['that there is no InferenceService', undefined, undefined, ['there is no InferenceService sk']],
+    ['none when nothing is wrong', service({ sklearn: {} }), undefined, []],
+    ['the missing InferenceService', undefined, undefined, ['there is no InferenceService sk']],
     [
-      'that it has storage of its own',
+      'an InferenceService with storage of its own',
       service({ sklearn: { storageUri: 's3://b' } }),
       undefined,
       ['is not multi-model'],
     ],
-    ['what memory there is', service({ sklearn: {} }), waiting, ['MemoryResourceNotAvailable): needs 1Gi']],
+    ['the missing memory', service({ sklearn: {} }), waiting, ['MemoryResourceNotAvailable): needs 1Gi']],
     [
-      'what is told of the InferenceService itself',
+      'remarks on the InferenceService',
       service({ sklearn: {} }),
       waiting,
       ['needs 1Gi', 'InferenceService sk: no good'],
@@ -153,14 +153,14 @@ describe('what a person is told of a model that is let in', () => {
   });
 });
 
-describe('an InferenceService that cannot be there', () => {
+describe('an invalid name of an InferenceService', () => {
   it.each([
     ['other/c1', 'write "c1", or create the model in namespace other'],
     ['Flowers', 'which no InferenceService can be named'],
     ['a b', 'which no InferenceService can be named'],
     ['../sk', 'which no InferenceService can be named'],
     ['sk', 'there is no InferenceService sk in this namespace yet; the model waits for it'],
-  ])('%s is warned of as what it is', (inferenceService, words) => {
+  ])('%s gets a warning with the reason', (inferenceService, words) => {
     const warnings = warningsOf(written({ inferenceService }), {
       ...{ inferenceService: undefined, waiting: undefined, remarks: [] },
     });

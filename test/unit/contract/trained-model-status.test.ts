@@ -107,7 +107,7 @@ describe('the status of a TrainedModel', () => {
       ],
     ],
     [
-      'of one that nobody reports on, with a pod that is ready',
+      'of an InferenceService without conditions, with a ready pod',
       facts({ inferenceService: service({ conditions: undefined }) }),
       [
         'InferenceServiceReady=True',
@@ -118,7 +118,7 @@ describe('the status of a TrainedModel', () => {
       ],
     ],
     [
-      'of one that is not multi-model',
+      'of an InferenceService that is not multi-model',
       facts({
         inferenceService: service({}, { sklearn: { storageUri: 's3://b' } }),
         ...waiting('IsNotMMSPredictor'),
@@ -143,7 +143,7 @@ describe('the status of a TrainedModel', () => {
       ],
     ],
     [
-      'of a wrong name',
+      'with an invalid name',
       facts(waiting('InvalidName')),
       [
         'InferenceServiceReady=True',
@@ -157,7 +157,7 @@ describe('the status of a TrainedModel', () => {
     expect(verdicts(statusOf(given, undefined, NOW))).toEqual(expected);
   });
 
-  it('says the numbers in the words of KServe', () => {
+  it('reports the memory with the message of KServe', () => {
     const status = statusOf(facts(waiting('MemoryResourceNotAvailable', 'needs 1Gi')), undefined, NOW);
     expect(conditionOf(status, 'MemoryResourceAvailable')?.message).toBe(
       'Inference Service does not have enough memory resources for Trained Model: needs 1Gi',
@@ -166,16 +166,16 @@ describe('the status of a TrainedModel', () => {
 
   it.each([
     ['v1 by default', { sklearn: {} }, '/v1/models/m1:predict'],
-    ['v2 where it is asked for', { sklearn: { protocolVersion: 'v2' } }, '/v2/models/m1/infer'],
+    ['v2 if requested', { sklearn: { protocolVersion: 'v2' } }, '/v2/models/m1/infer'],
     ['v2 for Triton', { triton: {} }, '/v2/models/m1/infer'],
     ['no path for gRPC', { model: { protocolVersion: 'grpc-v2' } }, ''],
     [
-      'what a custom predictor says',
+      'the protocol of a custom predictor',
       { containers: [{ env: [{ name: 'PROTOCOL', value: 'v2' }] }] },
       '/v2/models/m1/infer',
     ],
     [
-      'what its transformer says',
+      'the protocol of its transformer',
       { containers: [{}, { name: 'transformer-container', env: [{ name: 'PROTOCOL', value: 'v2' }] }] },
       '/v2/models/m1/infer',
     ],
@@ -187,7 +187,7 @@ describe('the status of a TrainedModel', () => {
     });
   });
 
-  it.each([statusOf, statusBeside])('quotes no more of what a tenant wrote than fits, by %p', (made) => {
+  it.each([statusOf, statusBeside])('quotes a bounded length of user text, by %p', (made) => {
     const message = `no ${'x'.repeat(1_200_000)} here`;
     const waiting: WaitingModel = { name: 'm1', reason: 'MemoryResourceNotAvailable', message };
     const status = made(facts({ waiting, loaded: { ...FAILED, message } }), undefined, NOW);
@@ -195,7 +195,7 @@ describe('the status of a TrainedModel', () => {
     expect(conditionOf(status, 'ModelLoaded')?.message).toMatch(/^no x+ … x+ here$/);
   });
 
-  it('keeps the times of what has not changed, to the second', () => {
+  it('keeps the times of unchanged conditions, to the second', () => {
     const before = statusOf(facts({ loaded: FAILED }), undefined, at('2026-01-01T00:00:00.900Z'));
     const after = statusOf(facts(), before, NOW);
     const times = (after.conditions ?? []).map(({ type, lastTransitionTime }) => [type, lastTransitionTime]);
@@ -211,7 +211,7 @@ describe('the status of a TrainedModel', () => {
   });
 });
 
-describe('of several faults', () => {
+describe('with several faults', () => {
   const NOT_READY = { inferenceService: service({ conditions: [{ type: 'Ready', status: 'False' }] }) };
 
   it.each([
@@ -230,11 +230,11 @@ describe('of several faults', () => {
     ['models.json cannot be written', waiting('ConfigMapNotWritten'), 'ConfigMapNotWritten'],
     ['it failed to load', { loaded: FAILED }, 'Failed'],
     ['it has no pods', { loaded: { ...FAILED, reason: 'NoReplicas' } }, 'InferenceServiceNotReady'],
-  ])('Ready names that of the model: %s', (_, change, reason) => {
+  ])('Ready has the reason of the model: %s', (_, change, reason) => {
     const given = facts({ ...NOT_READY, ...change });
     const first = statusOf(given, undefined, NOW);
     expect(conditionOf(first, 'Ready')).toMatchObject({ status: 'False', reason });
-    // And it stays so when the InferenceService becomes unready later.
+    // It stays so when the InferenceService becomes unready later.
     const before = statusOf(facts(change), undefined, NOW);
     const later = statusOf(given, before, at('2026-01-01T00:01:00Z'));
     expect(conditionOf(later, 'Ready')?.reason).toBe(reason);
@@ -254,30 +254,33 @@ describe("beside KServe's controller", () => {
     })),
   );
 
-  it.each(CASES)('there is no fight over $loaded.reason while $broken is False', ({ loaded, broken }) => {
-    let clock = NOW as number;
-    const kserve = knativeManager(() => clock);
-    let status: TrainedModelStatus = {};
-    const versions: string[] = [];
-    for (let round = 0; round < 6; round++) {
-      clock += 2_000;
-      const theirs = kserve(status, KSERVE_TYPES, new Set<string>(broken));
-      if (JSON.stringify(theirs) !== JSON.stringify(status)) versions.push(`kserve in round ${round}`);
-      status = theirs;
-      clock += 2_000;
-      const ours = statusBeside(facts({ loaded }), status, clock as EpochMs);
-      if (!sameStatus(status, ours)) {
-        versions.push(`we in round ${round}`);
-        status = ours;
+  it.each(CASES)(
+    'does not alternate with KServe over $loaded.reason while $broken is False',
+    ({ loaded, broken }) => {
+      let clock = NOW as number;
+      const kserve = knativeManager(() => clock);
+      let status: TrainedModelStatus = {};
+      const versions: string[] = [];
+      for (let round = 0; round < 6; round++) {
+        clock += 2_000;
+        const theirs = kserve(status, KSERVE_TYPES, new Set<string>(broken));
+        if (JSON.stringify(theirs) !== JSON.stringify(status)) versions.push(`kserve in round ${round}`);
+        status = theirs;
+        clock += 2_000;
+        const ours = statusBeside(facts({ loaded }), status, clock as EpochMs);
+        if (!sameStatus(status, ours)) {
+          versions.push(`we in round ${round}`);
+          status = ours;
+        }
       }
-    }
-    // Each has written once, or KServe once more to take ModelLoaded into its Ready.
-    expect(versions.filter((version) => !/round [01]/.test(version))).toEqual([]);
-    const ready: Condition | undefined = conditionOf(status, 'Ready');
-    expect(ready?.status).toBe(broken.length > 0 ? 'False' : loaded.status);
-  });
+      // Both have written once, or KServe twice to include ModelLoaded in its Ready.
+      expect(versions.filter((version) => !/round [01]/.test(version))).toEqual([]);
+      const ready: Condition | undefined = conditionOf(status, 'Ready');
+      expect(ready?.status).toBe(broken.length > 0 ? 'False' : loaded.status);
+    },
+  );
 
-  it('the URL and address stay as they are', () => {
+  it('keeps the URL and address of KServe', () => {
     const stored: TrainedModelStatus = { url: 'theirs', address: { url: 'theirs' }, observedGeneration: 1 };
     expect(statusBeside(facts(), stored, NOW)).toMatchObject(stored);
   });

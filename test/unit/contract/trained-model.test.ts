@@ -12,11 +12,11 @@ const model = (name: string, { spec, ...change }: { memory?: unknown; spec?: obj
     },
   }) as TrainedModel;
 
-describe('what can be served', () => {
+describe('a TrainedModel that can be served', () => {
   it.each([
     { name: 'a plain name', good: model('m1'), memory: '1Gi', size: 1024 ** 3 },
     { name: 'dashes and digits', good: model('0-a_B'), memory: '1Gi', size: 1024 ** 3 },
-    { name: 'a name of JavaScript', good: model('__proto__'), memory: '1Gi', size: 1024 ** 3 },
+    { name: 'a property name of JavaScript', good: model('__proto__'), memory: '1Gi', size: 1024 ** 3 },
     { name: 'memory as a number', good: model('m', { memory: 1024 }), memory: '1024', size: 1024 },
     { name: 'memory as a fraction, rounded up', good: model('m', { memory: '1.5' }), memory: '1.5', size: 2 },
     { name: 'no memory at all', good: model('m', { memory: '0' }), memory: '0', size: 0 },
@@ -30,78 +30,93 @@ describe('what can be served', () => {
   });
 });
 
-describe('what cannot be served as it is written', () => {
+describe('a TrainedModel that cannot be served', () => {
   it.each([
-    { name: 'a dot in the name', bad: model('a.b'), reason: 'InvalidName', told: 'a.b' },
-    { name: 'an empty name', bad: model(''), reason: 'InvalidName', told: 'letters' },
-    { name: 'a slash in the name', bad: model('../a'), reason: 'InvalidName', told: '../a' },
-    { name: 'a newline behind the name', bad: model('a\n'), reason: 'InvalidName', told: 'letters' },
-    { name: 'negative memory', bad: model('x', { memory: '-1Gi' }), reason: 'InvalidSpec', told: '-1Gi' },
-    { name: 'memory no quantity', bad: model('x', { memory: 'much' }), reason: 'InvalidSpec', told: 'much' },
-    { name: 'memory without digits', bad: model('x', { memory: 'Gi' }), reason: 'InvalidSpec', told: 'Gi' },
-    { name: 'memory null', bad: model('x', { memory: null }), reason: 'InvalidSpec', told: 'memory' },
-    { name: 'memory a list', bad: model('x', { memory: [] }), reason: 'InvalidSpec', told: 'memory' },
-    { name: 'memory NaN', bad: model('x', { memory: NaN }), reason: 'InvalidSpec', told: 'memory' },
+    { name: 'a dot in the name', bad: model('a.b'), reason: 'InvalidName', reported: 'a.b' },
+    { name: 'an empty name', bad: model(''), reason: 'InvalidName', reported: 'letters' },
+    { name: 'a slash in the name', bad: model('../a'), reason: 'InvalidName', reported: '../a' },
+    { name: 'a newline after the name', bad: model('a\n'), reason: 'InvalidName', reported: 'letters' },
+    { name: 'negative memory', bad: model('x', { memory: '-1Gi' }), reason: 'InvalidSpec', reported: '-1Gi' },
     {
-      name: 'a URI longer than any store takes',
-      bad: model('x', { spec: { storageUri: `s3://b/${'m'.repeat(1_200_000)}` } }),
+      name: 'memory that is not a quantity',
+      bad: model('x', { memory: 'much' }),
       reason: 'InvalidSpec',
-      told: 'longer than 4096',
+      reported: 'much',
     },
     {
-      name: 'a framework that is no name',
+      name: 'memory without digits',
+      bad: model('x', { memory: 'Gi' }),
+      reason: 'InvalidSpec',
+      reported: 'Gi',
+    },
+    { name: 'memory null', bad: model('x', { memory: null }), reason: 'InvalidSpec', reported: 'memory' },
+    {
+      name: 'an array as memory',
+      bad: model('x', { memory: [] }),
+      reason: 'InvalidSpec',
+      reported: 'memory',
+    },
+    { name: 'memory NaN', bad: model('x', { memory: NaN }), reason: 'InvalidSpec', reported: 'memory' },
+    {
+      name: 'a URI longer than any store supports',
+      bad: model('x', { spec: { storageUri: `s3://b/${'m'.repeat(1_200_000)}` } }),
+      reason: 'InvalidSpec',
+      reported: 'longer than 4096',
+    },
+    {
+      name: 'an invalid name of a framework',
       bad: model('x', { spec: { framework: 'f'.repeat(1_200_000) } }),
       reason: 'InvalidSpec',
-      told: 'longer than 253',
+      reported: 'longer than 253',
     },
     {
       name: 'memory of a million digits',
       bad: model('x', { memory: '9'.repeat(1_200_000) }),
       reason: 'InvalidSpec',
-      told: '999',
+      reported: '999',
     },
     {
       name: 'no URI',
       bad: model('x', { spec: { storageUri: undefined } }),
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
       name: 'an empty URI',
       bad: model('x', { spec: { storageUri: '' } }),
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
-      name: 'a URI that is no text',
+      name: 'a URI that is not a string',
       bad: model('x', { spec: { storageUri: {} } }),
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
       name: 'no framework',
       bad: model('x', { spec: { framework: null } }),
       reason: 'InvalidSpec',
-      told: 'framework',
+      reported: 'framework',
     },
     {
       name: 'no model',
       bad: { metadata: { name: 'x' }, spec: { inferenceService: 'sk' } },
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
       name: 'model null',
       bad: { metadata: { name: 'x' }, spec: { model: null } } as unknown as TrainedModel,
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
-    { name: 'no spec', bad: { metadata: { name: 'x' } }, reason: 'InvalidSpec', told: 'storageUri' },
-  ])('$name: $reason', ({ bad, reason, told }) => {
+    { name: 'no spec', bad: { metadata: { name: 'x' } }, reason: 'InvalidSpec', reported: 'storageUri' },
+  ])('$name: $reason', ({ bad, reason, reported }) => {
     expect(readTrainedModel(bad)).toEqual({
       kind: 'unusable',
       reason,
-      message: expect.stringContaining(told),
+      message: expect.stringContaining(reported),
     });
   });
 });
@@ -112,6 +127,6 @@ it.each([
   { spec: { inferenceService: 7 }, name: undefined },
   { spec: {}, name: undefined },
   { spec: undefined, name: undefined },
-])('a TrainedModel with $spec asks for $name', ({ spec, name }) => {
+])('a TrainedModel with $spec requests $name', ({ spec, name }) => {
   expect(inferenceServiceOf({ metadata: { name: 'm' }, ...(spec === undefined ? {} : { spec }) })).toBe(name);
 });

@@ -35,7 +35,7 @@ function decide(pod: Pod) {
 const containersBut = (pod: Pod, name: string) => pod.spec.containers.filter((one) => one.name !== name);
 const agentOf = (pod: Pod) => pod.spec.containers.find(({ name }) => name === 'agent');
 
-/** The variable's JSON is compared parsed, as its order means nothing; server defaults may be added to it. */
+/** Parses the JSON of the variable, because its order has no meaning. The API server may add defaults. */
 function envOf(container: Container | undefined) {
   return (container?.env ?? []).map(({ name, value, ...rest }) =>
     name === READINESS_PROBE_ENV
@@ -44,7 +44,7 @@ function envOf(container: Container | undefined) {
   );
 }
 
-/** `expected` went through an API server, which adds defaults; so it must hold at least all that was decided. */
+/** `expected` includes defaults of an API server, so it must contain at least all that was decided. */
 describe.each(goldens.cases)('as KServe: $name', ({ pod, expected }) => {
   const decided = decide(pod).pod;
 
@@ -53,7 +53,7 @@ describe.each(goldens.cases)('as KServe: $name', ({ pod, expected }) => {
     expect(decided.metadata.labels).toEqual(expected.metadata.labels);
   });
 
-  it('containers and volumes: the same names in the same order, with all that was decided', () => {
+  it('containers and volumes: the same names in the same order, with all decided fields', () => {
     expect(decided.spec.containers.map(({ name }) => name)).toEqual(
       expected.spec.containers.map(({ name }) => name),
     );
@@ -82,6 +82,6 @@ describe.each(goldens.cases)('as KServe: $name', ({ pod, expected }) => {
   });
 });
 
-it('all cases are there', () => {
+it('covers all cases', () => {
   expect(goldens.cases.length).toBeGreaterThanOrEqual(12);
 });

@@ -8,8 +8,8 @@ function seen(pod: object): ReturnType<typeof watchedPod> {
   return watchedPod({ metadata: METADATA, ...pod });
 }
 
-describe('what is kept of a pod', () => {
-  it('is what is used, and nothing else', () => {
+describe('the fields kept of a pod', () => {
+  it('are those that are used', () => {
     const pod = watchedPod({
       apiVersion: 'v1',
       kind: 'Pod',
@@ -55,8 +55,8 @@ describe('what is kept of a pod', () => {
     ['no agent', [{ name: 'kserve-container' }], undefined],
     ['no arguments', [{ name: 'agent' }], 9082],
     ['the flag and its value', [{ name: 'agent', args: ['--status-port', '7000'] }], 7000],
-    ['both in one', [{ name: 'agent', args: ['--status-port=7001'] }], 7001],
-    ['no number', [{ name: 'agent', args: ['--status-port', 'x'] }], undefined],
+    ['both in one argument', [{ name: 'agent', args: ['--status-port=7001'] }], 7001],
+    ['not a number', [{ name: 'agent', args: ['--status-port', 'x'] }], undefined],
     ['nothing after the flag', [{ name: 'agent', args: ['--status-port'] }], undefined],
     ["another container's flag", [{ name: 'other', args: ['--status-port=7001'] }, { name: 'agent' }], 9082],
   ])('the status port of the agent: %s', (_what, containers, wanted) => {
@@ -68,18 +68,18 @@ describe('what is kept of a pod', () => {
     ['fields of the wrong type', { spec: 'x', status: [1], containers: null }],
     ['lists of the wrong type', { spec: { containers: {}, volumes: 'x' }, status: { conditions: 7 } }],
     ['members of the wrong type', { spec: { containers: [null], volumes: [3, { configMap: 'x' }] } }],
-  ])('is nothing, where a pod has %s', (_what, pod) => {
+  ])('are empty for a pod with %s', (_what, pod) => {
     const kept = seen(pod);
     expect(kept).toMatchObject({ metadata: METADATA, configMaps: [], ready: false, scheduled: false });
     expect(keyOfWatchedPod(kept)).toBeUndefined();
   });
 });
 
-describe('what is kept of a pod that a tenant made large', () => {
+describe('the fields kept of a pod that a tenant made large', () => {
   const long = 'x'.repeat(250_000);
   const volume = (name: string) => ({ name, configMap: { name } });
 
-  it('is little, however much it has of what is read', () => {
+  it('are little, however long its fields are', () => {
     const kept = watchedPod({
       metadata: {
         ...METADATA,
@@ -101,17 +101,17 @@ describe('what is kept of a pod that a tenant made large', () => {
   });
 });
 
-describe('two states of a pod', () => {
+describe('whether two states of a pod are the same replica', () => {
   const before = seen({ spec: { nodeName: 'n' }, status: { phase: 'Running', podIP: '10.0.0.7' } });
 
   it.each([
     ['another resourceVersion', { metadata: { ...before.metadata, resourceVersion: '4' } }, true],
-    ['what we told its kubelet', { modelConfigVersion: '12' }, true],
+    ['the config version written for its kubelet', { modelConfigVersion: '12' }, true],
     ['its readiness', { ready: true }, false],
     ['its address', { podIP: '10.0.0.8' }, false],
-    ['its end', { metadata: { ...before.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }, false],
+    ['its deletion', { metadata: { ...before.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }, false],
     ['another pod of the same name', { metadata: { ...before.metadata, uid: 'v' } }, false],
-  ])('that differ in %s', (_what, change, same) => {
+  ])('when they differ in %s', (_what, change, same) => {
     expect(isSameReplica(before, { ...before, ...change })).toBe(same);
   });
 });

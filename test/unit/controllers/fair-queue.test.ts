@@ -7,8 +7,8 @@ import { fakeClock } from '../../support/clocks.ts';
 
 const sharer = (namespace: string, inferenceService = 'sk'): Sharer => ({ namespace, inferenceService });
 
-describe('what waits for its turn', () => {
-  it('goes by namespace, then by InferenceService, then in the order in which it came', () => {
+describe('the fair queue', () => {
+  it('takes namespaces in turn, then InferenceServices, then items in order of arrival', () => {
     const queue = createFairQueue<string>();
     for (const name of ['a1', 'a2', 'a3']) queue.push(sharer('crowd', 'a'), name);
     queue.push(sharer('crowd', 'b'), 'b1');
@@ -18,7 +18,7 @@ describe('what waits for its turn', () => {
     expect(queue.size).toBe(0);
   });
 
-  it('is passed over while it may not go, and can be taken out', () => {
+  it('skips an item that may not run yet, and can remove it', () => {
     const queue = createFairQueue<string>();
     queue.push(sharer('a'), 'a1');
     queue.push(sharer('b'), 'b1');
@@ -28,7 +28,7 @@ describe('what waits for its turn', () => {
     expect([queue.size, queue.next()]).toEqual([0, undefined]);
   });
 
-  it('takes the names of namespaces and InferenceServices for nothing but names', () => {
+  it('accepts any names of namespaces and InferenceServices', () => {
     const queue = createFairQueue<string>();
     queue.push(sharer('__proto__', 'constructor'), 'first');
     queue.push(sharer('constructor', '__proto__'), 'second');
@@ -37,7 +37,7 @@ describe('what waits for its turn', () => {
 });
 
 describe('turns to read', () => {
-  it('come to a pod at once though a thousand of another InferenceService wait in the same namespace', async () => {
+  it('come to a pod at once although a thousand of another InferenceService wait in the same namespace', async () => {
     const clock = fakeClock();
     const turns = createReadingTurns(clock);
     const order: string[] = [];
@@ -50,11 +50,11 @@ describe('turns to read', () => {
   });
 });
 
-describe('connections that are opened', () => {
+describe('connections being opened', () => {
   const bounds = { inferenceService: 2, namespace: 3, total: 4 };
   const never = new AbortController().signal;
 
-  it('are so many at once for an InferenceService, for a namespace, and in all', async () => {
+  it('are limited for each InferenceService, for each namespace, and in total', async () => {
     const slots = createOpeningSlots(bounds);
     const opened: string[] = [];
     const giveBacks = new Map<string, () => void>();
@@ -79,7 +79,7 @@ describe('connections that are opened', () => {
     expect(opened.slice(5)).toEqual(['o2']);
   });
 
-  it('leave the queue when they are not needed any more, and none is opened once all are ended', async () => {
+  it('leave the queue when they are aborted, and none is opened after the slots are closed', async () => {
     const slots = createOpeningSlots({ ...bounds, total: 1 });
     const first = await slots.take(sharer('ns'), never);
     const gone = new AbortController();

@@ -13,8 +13,8 @@ function testWrites() {
   return { clock, lags, writes: createOwnWrites(clock, (lag) => lags.push(lag)) };
 }
 
-describe('what was written and the watch has not shown yet', () => {
-  it('stands above what the watch shows, until that is as new; then the lag is told', async () => {
+describe('a write that the watch has not shown yet', () => {
+  it('takes precedence over the watch until the watch shows it, and then reports the lag', async () => {
     const { clock, lags, writes } = testWrites();
     writes.remember(version('7'));
     expect(writes.seen(version('6'))).toBe(false);
@@ -26,7 +26,7 @@ describe('what was written and the watch has not shown yet', () => {
     expect(lags).toEqual([40]);
   });
 
-  it('is over by a newer version of somebody else, too', () => {
+  it('is also dropped when the watch shows a newer version of another writer', () => {
     const { lags, writes } = testWrites();
     writes.remember(version('7'));
     expect(writes.seen(version('9'))).toBe(false);

@@ -7,7 +7,7 @@ import {
 import { fakeClock } from '../../support/clocks.ts';
 import { recordingLogger } from '../../support/logs.ts';
 
-/** A queue on a clock that stands still; random 1 gives each wait its full length. */
+/** A queue with a fake clock. With random 1, each wait has its full length. */
 export function testQueue(options: Partial<WorkQueueOptions<string>> = {}) {
   const clock = fakeClock();
   const startedAt = clock.now();
@@ -29,7 +29,7 @@ export function testQueue(options: Partial<WorkQueueOptions<string>> = {}) {
     },
     ...options,
   });
-  /** Makes runs of the key wait until the gate is opened. */
+  /** Blocks runs of the key until the gate is opened. */
   const hold = (key: string): PromiseWithResolvers<undefined> => {
     const gate = Promise.withResolvers<undefined>();
     gates.set(key, gate);

@@ -10,7 +10,7 @@ class TerminalError extends MmsError {
   readonly retryable = false;
 }
 
-/** A process that fails the first `times` runs with this error. */
+/** A process function that fails the first `times` runs with this error. */
 function failing(times: number, error: Error, runs: string[]): WorkQueueOptions<string>['process'] {
   return (key) => {
     runs.push(key);
@@ -19,7 +19,7 @@ function failing(times: number, error: Error, runs: string[]): WorkQueueOptions<
 }
 
 describe('the work queue', () => {
-  it('processes what is added', async () => {
+  it('processes added keys', async () => {
     const { queue, runs } = testQueue();
     queue.add('a');
     queue.add('b');
@@ -38,7 +38,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['busy@0', 'a@0']);
   });
 
-  it('lets one that is not urgent go after three that are, so that it is never held up for good', async () => {
+  it('runs one key that is not urgent after three urgent ones, so that it is never blocked for good', async () => {
     const { queue, runs, hold } = testQueue({ workers: 1, isUrgent: (key) => key.startsWith('u') });
     const gate = hold('u0');
     for (const key of ['u0', 'a', 'b', 'u1', 'u2', 'u3', 'u4', 'u5', 'u6']) queue.add(key);
@@ -60,8 +60,8 @@ describe('the work queue', () => {
   it.each([
     ['not urgent', () => false],
     ['urgent', () => true],
-    ['some of them', (key: string) => key.startsWith('noisy')],
-  ])('lets tenants go in turn, so that one with 1,000 keys holds up no other: %s', async (_, isUrgent) => {
+    ['partly urgent', (key: string) => key.startsWith('noisy')],
+  ])('takes tenants in turn, so that one with 1,000 keys does not delay another: %s', async (_, isUrgent) => {
     const sharerOf = (key: string) => ({ namespace: key.split('/')[0]!, inferenceService: 'sk' });
     const { queue, runs, hold } = testQueue({ workers: 1, isUrgent, sharerOf });
     const gate = hold('noisy/first');
@@ -71,13 +71,13 @@ describe('the work queue', () => {
     expect([queue.depth, queue.depthOf('noisy'), queue.depthOf('quiet')]).toEqual([1001, 1000, 1]);
     gate.resolve(undefined);
     await settle();
-    // Behind at most three urgent ones, of its own tenant or of others.
+    // It is behind at most three urgent keys, of its own tenant or of others.
     expect(runs.indexOf('quiet/m@0')).toBeLessThanOrEqual(4);
     expect(queue.depth).toBe(0);
     expect(runs).toHaveLength(1002);
   });
 
-  it('runs what is urgent before what is not, also what becomes so while it waits', async () => {
+  it('runs urgent keys first, also those that become urgent while they wait', async () => {
     const urgent = new Set(['u1', 'u2']);
     const { queue, runs, hold } = testQueue({ workers: 1, isUrgent: (key) => urgent.has(key) });
     const gate = hold('busy');
@@ -90,7 +90,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['busy@0', 'u1@0', 'u2@0', 'b@0', 'a@0', 'c@0']);
   });
 
-  it('never gives a key to two workers; added while it runs, it runs once more', async () => {
+  it('never gives a key to two workers, and runs it again when it is added during its run', async () => {
     const { queue, runs, hold } = testQueue();
     const gate = hold('a');
     queue.add('a');
@@ -104,7 +104,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['a@0', 'a@0']);
   });
 
-  it('processes as many at once as there are workers, in the order of adding', async () => {
+  it('processes as many keys at once as there are workers, in order of arrival', async () => {
     const { queue, runs, hold } = testQueue({ workers: 2 });
     const gates = ['a', 'b'].map(hold);
     for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
@@ -116,7 +116,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['a@0', 'b@0', 'c@0', 'd@0']);
   });
 
-  it('repeats a failing key with growing waits up to the cap, and starts small again after a success', async () => {
+  it('retries a failing key with exponential backoff up to the cap, and resets it after a success', async () => {
     const times: number[] = [];
     const { queue, clock } = testQueue({
       process: () => {
@@ -133,7 +133,7 @@ describe('the work queue', () => {
     expect(waits.slice(7)).toEqual([100]);
   });
 
-  it('spreads the waits by chance', async () => {
+  it('adds jitter to the waits', async () => {
     const runs: string[] = [];
     const { queue, clock } = testQueue({ random: () => 0, process: failing(1, new Error('x'), runs) });
     queue.add('a');
@@ -143,7 +143,7 @@ describe('the work queue', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('lets a failing key delay no other', async () => {
+  it('does not delay other keys after a failure', async () => {
     const runs: string[] = [];
     const { queue } = testQueue({ workers: 1, process: failing(1, new Error('x'), runs) });
     queue.add('bad');
@@ -152,7 +152,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['bad', 'good']);
   });
 
-  it('does not repeat what cannot succeed until the key is added again', async () => {
+  it('does not retry a terminal error until the key is added again', async () => {
     const runs: string[] = [];
     const { queue, clock } = testQueue({ process: failing(1, new TerminalError('never'), runs) });
     queue.add('a');
@@ -163,7 +163,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['a', 'a']);
   });
 
-  it('runs a key added during its wait at once, and drops the retry that this run covers', async () => {
+  it('runs a key added during its backoff at once, and drops the pending retry', async () => {
     const runs: string[] = [];
     const { queue, clock } = testQueue({ process: failing(1, new Error('x'), runs) });
     queue.add('a');
@@ -175,7 +175,7 @@ describe('the work queue', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('forgets failures and the pending retry on request', async () => {
+  it('forget() drops the failures and the pending retry', async () => {
     const runs: string[] = [];
     const { queue, clock } = testQueue({ process: failing(9, new Error('x'), runs) });
     queue.add('a');
@@ -185,7 +185,7 @@ describe('the work queue', () => {
     expect(runs).toHaveLength(1);
   });
 
-  it('adds a key after a span; the earlier of two counts', async () => {
+  it('addAfter() adds a key after a span, and keeps the earliest of several', async () => {
     const { queue, clock, runs } = testQueue();
     queue.addAfter('a', milliseconds(500));
     queue.addAfter('a', milliseconds(200));
@@ -194,7 +194,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['a@200']);
   });
 
-  it('makes few runs of a burst: the first at once, then ever fewer until it is quiet', async () => {
+  it('coalesces a burst: the first change runs at once, then runs become less frequent until it ends', async () => {
     const { queue, clock, runs } = testQueue({
       coalesce: { first: milliseconds(100), cap: milliseconds(300) },
     });
@@ -203,7 +203,7 @@ describe('the work queue', () => {
       await clock.advance(1);
     }
     await clock.advance(1000);
-    // The last change came at 999, and a hundred milliseconds later it is quiet: the window would last until 1200.
+    // The last change came at 999. It is quiet a hundred milliseconds later, before the window ends at 1200.
     expect(runs).toEqual(['a@0', 'a@100', 'a@300', 'a@600', 'a@900', 'a@1099']);
     queue.add('a');
     await clock.advance(50);
@@ -212,7 +212,7 @@ describe('the work queue', () => {
     expect(runs.slice(-2)).toEqual(['a@2000', 'a@2100']);
   });
 
-  it('makes ever fewer runs of a burst without an end, up to one in the longest window', async () => {
+  it('coalesces an endless burst to one run in each window of maximum length', async () => {
     const { queue, clock, runs } = testQueue({
       coalesce: { first: milliseconds(100), cap: milliseconds(4000) },
     });
@@ -228,7 +228,7 @@ describe('the work queue', () => {
     { gap: 300, changes: 60, runs: 9 },
     { gap: 900, changes: 60, runs: 14 },
     { gap: 1100, changes: 60, runs: 60 },
-  ])('takes changes $gap ms apart for a burst or not: $changes of them in $runs runs', async (table) => {
+  ])('coalesces changes $gap ms apart: $changes of them in $runs runs', async (table) => {
     const { queue, clock, runs } = testQueue({
       coalesce: { first: milliseconds(100), cap: seconds(8) },
     });
@@ -240,7 +240,7 @@ describe('the work queue', () => {
     expect(runs).toHaveLength(table.runs);
   });
 
-  it('keeps the window of one key from delaying another', async () => {
+  it('does not delay a key because of the window of another', async () => {
     const { queue, clock, runs } = testQueue({
       coalesce: { first: milliseconds(100), cap: milliseconds(300) },
     });
@@ -252,7 +252,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['a@0', 'b@10']);
   });
 
-  it('on stop takes nothing more, and waits for what runs', async () => {
+  it('stop() accepts no more keys, and waits for runs in progress', async () => {
     const { queue, clock, runs, hold, signals } = testQueue({
       workers: 1,
       coalesce: { first: milliseconds(50), cap: milliseconds(50) },
@@ -277,7 +277,7 @@ describe('the work queue', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('aborts what runs at once when no grace is given', async () => {
+  it('stop() without a grace period aborts runs in progress at once', async () => {
     const { queue, hold, signals } = testQueue();
     const gate = hold('a');
     queue.add('a');
@@ -288,7 +288,7 @@ describe('the work queue', () => {
     await stopping;
   });
 
-  it('takes a process that throws at once like one that rejects', async () => {
+  it('handles a process function that throws like one that rejects', async () => {
     const { queue, events } = testQueue({
       process: () => {
         throw new Error('thrown');
@@ -299,7 +299,7 @@ describe('the work queue', () => {
     expect(events.at(-1)).toMatchObject({ type: 'finished', outcome: 'retry' });
   });
 
-  it('reports depth, waiting and outcome', async () => {
+  it('reports depth, waiting time and outcome', async () => {
     const { queue, clock, events, hold } = testQueue({ workers: 1 });
     const gate = hold('a');
     queue.add('a');

@@ -10,7 +10,7 @@ import { readTarget } from '../../../src/cli/explain/target.decide.ts';
 const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;
 const DENIED = { kind: 'unreadable', why: 'forbidden: cannot get leases' } as const;
 
-/** A user who may read TrainedModels, and nothing else. */
+/** The facts available to a user who may read only TrainedModels. */
 const INSTALLATION: InstallationFacts = {
   ...{ namespace: 'kserve-mms-system', lease: DENIED, webhook: DENIED },
   ...{ trustedUntil: undefined, reached: DENIED, first: 'allocated' },
@@ -35,7 +35,7 @@ const MODEL: ModelFacts = {
 };
 
 describe('an explanation', () => {
-  it('marks the first broken link; what is behind it is not looked at, and what is unknown does not end it', () => {
+  it('marks the first broken link, skips those after it, and does not stop at unknown ones', () => {
     const never = (): never => {
       throw new Error('looked at');
     };
@@ -53,7 +53,7 @@ describe('an explanation', () => {
     });
   });
 
-  it('says of what may not be read that it is unknown, and why', () => {
+  it('marks a link as unknown with the reason when its facts cannot be read', () => {
     const { links, broken: first } = explainModel(MODEL);
     expect(first).toBeUndefined();
     expect(links.filter(({ outcome }) => outcome === 'ok').map(({ id }) => id)).toEqual([
@@ -63,7 +63,7 @@ describe('an explanation', () => {
     expect(lease).toMatchObject({ outcome: 'unknown', message: expect.stringContaining(DENIED.why) });
   });
 
-  it('names what could not be read, not what could', () => {
+  it('names only what could not be read', () => {
     const { links } = explainModel({
       ...MODEL,
       inferenceService: {
@@ -80,7 +80,7 @@ describe('an explanation', () => {
     });
   });
 
-  it('takes the word of the status where no pod may be read, and says no more than it does', () => {
+  it('uses the status when pods cannot be read, and claims no more than it says', () => {
     const said = { type: 'ModelLoaded', status: 'False', reason: 'NoReplicas', message: 'no pod runs' };
     const model = { ...MODEL.model, metadata: { name: 'rose' }, status: { conditions: [said] } };
     const { links, broken: first } = explainModel({ ...MODEL, model });
@@ -93,7 +93,7 @@ describe('an explanation', () => {
   it.each([
     ['sklaern', /^its framework is "sklaern", and its InferenceService is of the format sklearn: correct /],
     ['SKLearn', new RegExp(`^${LINKS['model-loaded'].advice.slice(0, 30)}`)],
-  ])('of a model of the framework %s that the server refuses: says what to do', (framework, advice) => {
+  ])('gives advice for a model of the framework %s that the server rejects', (framework, advice) => {
     const message =
       'loaded on 0 of 1 replicas; pod sk-0: LoadFailed: the model server answered 404: Model rose not found';
     const said = { type: 'ModelLoaded', status: 'False', reason: 'Failed', message };
@@ -111,8 +111,8 @@ describe('an explanation', () => {
   });
 
   it.each([
-    ['renewed a moment ago', '2026-01-01T00:00:20.123456Z', 'ok'],
-    ['not renewed for longer than it holds', '2025-12-31T23:59:00Z', 'broken'],
+    ['renewed recently', '2026-01-01T00:00:20.123456Z', 'ok'],
+    ['not renewed within its duration', '2025-12-31T23:59:00Z', 'broken'],
     ['without a time', undefined, 'broken'],
   ])('of a Lease %s', (_what, renewTime, outcome) => {
     const lease = { kind: 'known', value: { holder: 'a', renewTime, durationSeconds: 15 } } as const;
@@ -125,14 +125,14 @@ describe('an explanation', () => {
     {},
     { spec: 'junk' },
     { status: { containerStatuses: 'junk' }, spec: { containers: [7] } },
-  ])('does not stumble over a pod of %j', (raw) => {
+  ])('handles a pod of %j', (raw) => {
     const pod = raw === undefined ? undefined : { metadata: { name: 'x' }, ...raw };
     const facts = { ...MODEL, name: 'x', pod, namespaceLabels: DENIED };
     expect(explainPod(facts).broken?.id).toBe(pod === undefined ? 'pod-exists' : 'pod-labelled');
   });
 });
 
-describe('what is to be explained', () => {
+describe('the target of an explanation', () => {
   it.each([
     ['rose', { kind: undefined, name: 'rose' }],
     ['tm/rose', { kind: 'TrainedModel', name: 'rose' }],

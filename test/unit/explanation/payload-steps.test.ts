@@ -13,41 +13,46 @@ const facts = (predictor: unknown, ...pods: unknown[]) =>
     inferenceService: { kind: 'known', value: { metadata: { name: 'sk' }, spec: { predictor } } },
     pods: { kind: 'known', value: pods },
   }) as unknown as PredictorFacts;
-const told = (of: PredictorFacts) =>
+const reported = (of: PredictorFacts) =>
   payloadSteps(of).map(([id, judge]) => [id, judge().outcome, judge().message] as const);
 const LOGGER = { logger: { mode: 'all', url: 'http://sink/' } };
 
-describe('what is said of the logger and the batcher', () => {
-  it.each([[undefined], [null], [{}], [{ logger: null, batcher: 'x' }]])('is nothing of %j', (predictor) => {
+describe('the steps for the logger and the batcher', () => {
+  it.each([[undefined], [null], [{}], [{ logger: null, batcher: 'x' }]])('are empty for %j', (predictor) => {
     expect(payloadSteps(facts(predictor))).toEqual([]);
   });
 
-  it('is which value no agent starts with', () => {
+  it('report values with which no agent starts', () => {
     const wrong = { logger: { mode: 'none' }, batcher: { maxBatchSize: 0 } };
-    expect(told(facts(wrong))[0]).toEqual([
+    expect(reported(facts(wrong))[0]).toEqual([
       ...['payload-understood', 'broken'],
       'spec.predictor.logger.mode must be all, request or response; ' +
         'spec.predictor.batcher.maxBatchSize must be a whole number, 1 or more',
     ]);
-    expect(told(facts(LOGGER))[0]?.[1]).toBe('ok');
+    expect(reported(facts(LOGGER))[0]?.[1]).toBe('ok');
   });
 
   it.each([
-    ['none', [], 'unknown', /no pod has an agent/],
-    ['without an agent', [pod('a', undefined)], 'unknown', /no pod has an agent/],
-    ['with it', [pod('a', ['--log-url', 'http://sink/'])], 'ok', /with the logger$/],
-    ['one without it', [pod('a', ['--log-url', 'x']), pod('b', [])], 'broken', /pod b .*without the logger/],
-  ])('is whether its pods have it: %s', (_, pods, outcome, message) => {
-    expect(told(facts(LOGGER, ...pods))[1]).toEqual([
+    ['no pods', [], 'unknown', /no pod has an agent/],
+    ['a pod without an agent', [pod('a', undefined)], 'unknown', /no pod has an agent/],
+    ['a pod with it', [pod('a', ['--log-url', 'http://sink/'])], 'ok', /with the logger$/],
+    [
+      'a pod without it',
+      [pod('a', ['--log-url', 'x']), pod('b', [])],
+      'broken',
+      /pod b .*without the logger/,
+    ],
+  ])('report whether the pods have it: %s', (_, pods, outcome, message) => {
+    expect(reported(facts(LOGGER, ...pods))[1]).toEqual([
       ...['payload-in-pods', outcome],
       expect.stringMatching(message),
     ]);
   });
 
-  it('is what of both is missing', () => {
+  it('report which of the two is missing', () => {
     const both = { ...LOGGER, batcher: {} };
-    expect(told(facts(both, pod('a', ['--log-url', 'x'])))[1]?.[2]).toMatch(/without the batcher/);
+    expect(reported(facts(both, pod('a', ['--log-url', 'x'])))[1]?.[2]).toMatch(/without the batcher/);
     const unread = { ...facts(both), pods: { kind: 'unreadable', why: 'forbidden' } } as PredictorFacts;
-    expect(told(unread)[1]).toEqual(['payload-in-pods', 'unknown', 'pods cannot be read: forbidden']);
+    expect(reported(unread)[1]).toEqual(['payload-in-pods', 'unknown', 'pods cannot be read: forbidden']);
   });
 });

@@ -11,7 +11,7 @@ const serviceOf = (model: unknown): Parameters<typeof adviceOnRefusal>[2] => ({
 });
 const SKLEARN = serviceOf({ modelFormat: { name: 'sklearn' } });
 
-describe('what to do about a model that the model server refuses', () => {
+describe('the advice for a model that the model server rejects', () => {
   it.each([
     ["IsADirectoryError: [Errno 21] Is a directory: '/mnt/models/rose'", /model\.joblib/],
     ["builtins.ModuleNotFoundError: No module named 'catboost'", /image with that package/],
@@ -41,19 +41,19 @@ describe('what to do about a model that the model server refuses', () => {
     ).toMatch(advice);
   });
 
-  it('is that the frameworks differ, before all others', () => {
+  it('says that the frameworks differ, before anything else', () => {
     expect(adviceOnRefusal('KeyError: 110', modelOf('sklaern'), SKLEARN)).toMatch(
       /^its framework is "sklaern"/,
     );
   });
 
   it.each([
-    ['a name that is no number', "KeyError: 'coef_'", SKLEARN],
-    ['a fault of another kind', 'CUDA out of memory', SKLEARN],
+    ['a name that is not a number', "KeyError: 'coef_'", SKLEARN],
+    ['another fault', 'CUDA out of memory', SKLEARN],
     ['an InferenceService without a format', 'x', serviceOf({})],
-    ['an InferenceService of another form', 'x', serviceOf('junk')],
+    ['an InferenceService of another kind', 'x', serviceOf('junk')],
     ['no InferenceService', 'x', undefined],
-  ])('is the usual for %s', (_what, message, service) => {
+  ])('is the default for %s', (_what, message, service) => {
     expect(adviceOnRefusal(message, modelOf('sklearn'), service)).toBeUndefined();
   });
 });

@@ -15,7 +15,7 @@ describe('why an InferenceService is not ready', () => {
     ['no status', undefined, undefined],
     ['it is ready', { conditions: [condition('Ready', 'True')] }, undefined],
     [
-      'the cause, not what follows from it',
+      'the cause, not its consequences',
       {
         conditions: [
           condition('IngressReady', 'Unknown', NOT_DEPLOYED),
@@ -26,7 +26,7 @@ describe('why an InferenceService is not ready', () => {
       'NoSupportingRuntime: no runtime serves sklearn',
     ],
     [
-      'what is False before what is Unknown',
+      'a False condition before an Unknown one',
       {
         conditions: [
           condition('PredictorReady', 'Unknown', { message: 'starting' }),
@@ -36,16 +36,16 @@ describe('why an InferenceService is not ready', () => {
       'ServiceMisdirected: elsewhere',
     ],
     [
-      "where KServe's controller says it, with a condition that gives no message",
+      'the failure info of KServe, when the condition has no message',
       {
         conditions: [condition('PredictorReady', 'False'), condition('Ready', 'False', { reason: 'X' })],
         modelStatus: { lastFailureInfo: NO_RUNTIME },
       },
       'NoSupportingRuntime: no runtime serves sklearn',
     ],
-    ['a reason alone', { conditions: [condition('Ready', 'False', { reason: 'Revision' })] }, 'Revision'],
+    ['only a reason', { conditions: [condition('Ready', 'False', { reason: 'Revision' })] }, 'Revision'],
     [
-      'not what is for information',
+      'ignores conditions with severity Info',
       {
         conditions: [
           condition('Ready', 'Unknown'),
@@ -56,7 +56,7 @@ describe('why an InferenceService is not ready', () => {
     ],
     ['junk', { conditions: 'junk', modelStatus: 7 }, undefined],
     [
-      'junk below',
+      'nested junk',
       { conditions: [7, condition('Ready', 'False', { message: {} })], modelStatus: { lastFailureInfo: 7 } },
       undefined,
     ],
@@ -71,7 +71,7 @@ describe('why an InferenceService is not ready', () => {
     [{ conditions: [] }, undefined],
     [{ conditions: [condition('Ready', 'False')] }, 'False'],
     [{ conditions: [condition('Ready', 'other')] }, 'Unknown'],
-  ])('of %j readiness is %s', (status, readiness) => {
+  ])('with status %j, readiness is %s', (status, readiness) => {
     expect(readinessOf(service(status) as never)).toBe(readiness);
   });
 });

@@ -9,15 +9,15 @@ import { defaultPlatform, platformOf } from '../../../image/platform.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..', '..');
 
-describe('what the image is made of', () => {
-  it('has the Node that package-lock.json has', async () => {
+describe('the contents of the image', () => {
+  it('have the Node of package-lock.json', async () => {
     const lock = JSON.parse(await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { version: string }>;
     };
     expect((await readBase()).node.version).toBe(lock.packages['node_modules/node']!.version);
   });
 
-  it('is not mixed with another Node', async () => {
+  it('are not built with another Node', async () => {
     const request = {
       root: REPOSITORY,
       platform: platformOf('linux/amd64'),
@@ -30,7 +30,7 @@ describe('what the image is made of', () => {
     });
   });
 
-  it('is a build', async () => {
+  it('require a build', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'image-base-test-'));
     try {
       await expect(readBundled(empty)).rejects.toMatchObject({
@@ -45,11 +45,11 @@ describe('what the image is made of', () => {
   it.each([
     ['x64', 'amd64'],
     ['arm64', 'arm64'],
-  ])('is for the processor of this machine, %s', (nodeArch, architecture) => {
+  ])('are for the processor of this machine, %s', (nodeArch, architecture) => {
     expect(platformOf(defaultPlatform(nodeArch)).architecture).toBe(architecture);
   });
 
-  it.each(['linux/s390x', 'windows/amd64', 'amd64', ''])('is not for %j', (name) => {
+  it.each(['linux/s390x', 'windows/amd64', 'amd64', ''])('are not available for %j', (name) => {
     expect(() => platformOf(name)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_PLATFORM' }));
   });
 });

@@ -13,12 +13,12 @@ const ENTRIES: readonly Entry[] = [
 ];
 
 describe('a layer', () => {
-  it('is the same for the same entries, in whatever order they come', async () => {
+  it('is the same for the same entries in any order', async () => {
     const [one, other] = await Promise.all([layerOf(ENTRIES), layerOf(ENTRIES.toReversed())]);
     expect(other).toEqual(one);
   });
 
-  it('is another for another mode, content, path or target', async () => {
+  it('differs for another mode, content, path or target', async () => {
     const { diffId } = await layerOf([file('a', 'x')]);
     const others: Entry[] = [
       file('a', 'x', 0o755),
@@ -29,14 +29,14 @@ describe('a layer', () => {
     for (const entry of others) expect((await layerOf([entry])).diffId).not.toBe(diffId);
   });
 
-  it('has each directory before what is in it, sorted by code units', async () => {
+  it('has each directory before its content, sorted by code units', async () => {
     const { blob } = await layerOf(ENTRIES);
     const members = await membersOf(gunzipSync(blob.content));
     const names = ['a', 'etc/', 'etc/ä', 'usr/', 'usr/bin/', 'usr/bin/B', 'usr/bin/b'];
     expect(members.map(({ header }) => header.name)).toEqual(names);
   });
 
-  it("says of every entry that it is root's and of 1970", async () => {
+  it('has every entry owned by root and dated 1970', async () => {
     const { blob } = await layerOf(ENTRIES);
     for (const { header } of await membersOf(gunzipSync(blob.content))) {
       const { uid, gid, uname, gname, mtime } = header;
@@ -46,7 +46,7 @@ describe('a layer', () => {
     }
   });
 
-  it('is compressed without a time and without the name of an operating system', async () => {
+  it('is compressed without a time and an operating system', async () => {
     const { blob } = await layerOf(ENTRIES);
     // Source: RFC 1952, section 2.3: MTIME is bytes 4 to 7, OS is byte 9, 255 is unknown.
     expect([...blob.content.subarray(4, 8), blob.content[9]]).toEqual([0, 0, 0, 0, 255]);

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(cache, { recursive: true }));
 
-/** A file that is pinned to `content` and comes as `served`. */
+/** A file that is pinned to `content` and downloaded as `served`. */
 function pinned(content: string, served: string | Error = content): PinnedFile {
   return {
     title: 'the package p 1.0',
@@ -38,12 +38,12 @@ describe('a pinned file', () => {
     expect(await readdir(cache)).toEqual(['p.deb']);
   });
 
-  it('is downloaded again when the cache has something else under its name', async () => {
+  it('is downloaded again when the cached file does not match', async () => {
     await writeFile(join(cache, 'p.deb'), 'half a fi');
     expect(await readFile(await fetchPinned(pinned('good'), cache), 'utf8')).toBe('good');
   });
 
-  it('is never taken when it is not what was pinned', async () => {
+  it('is rejected when the download does not match', async () => {
     await expect(fetchPinned(pinned('good', 'evil'), cache)).rejects.toMatchObject({
       code: 'PACKAGE_CHANGED',
       message: expect.stringMatching(/the package p 1\.0 is not the file that image\/base\.json names/),
@@ -51,7 +51,7 @@ describe('a pinned file', () => {
     expect(await readdir(cache)).toEqual([]);
   });
 
-  it('says why it cannot be had, and what to do', async () => {
+  it('fails with the reason and the solution when the download fails', async () => {
     await expect(fetchPinned(pinned('good', new Error('no network')), cache)).rejects.toMatchObject({
       code: 'PACKAGE_UNAVAILABLE',
       message: 'cannot download the package p 1.0: no network\nDo this.',

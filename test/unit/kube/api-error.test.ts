@@ -5,7 +5,7 @@ import { errorFromResponse } from '../../../src/kube/api-error.ts';
 const status = (reason: string, more: object = {}): string =>
   JSON.stringify({ kind: 'Status', status: 'Failure', message: 'said so', reason, ...more });
 
-describe('answers of the API server as errors', () => {
+describe('responses of the API server as errors', () => {
   it.each([
     [400, status('BadRequest'), 'API_BAD_REQUEST', false],
     [401, status('Unauthorized'), 'API_UNAUTHORIZED', true],
@@ -30,8 +30,8 @@ describe('answers of the API server as errors', () => {
     ['the header', status('TooManyRequests'), '2', 2000],
     ['the Status before the header', status('x', { details: { retryAfterSeconds: 3 } }), '2', 3000],
     ['neither', '', undefined, undefined],
-    ['a header that is a date', '', 'Wed, 21 Oct 2026 07:28:00 GMT', undefined],
-  ])('reads from %s how long to wait', (_what, body, header, expected) => {
+    ['a header with a date', '', 'Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+  ])('reads the time to wait from %s', (_what, body, header, expected) => {
     expect(errorFromResponse('get x', 429, body, header).retryAfter).toBe(expected);
   });
 
@@ -39,13 +39,13 @@ describe('answers of the API server as errors', () => {
     ['a Status', 404, status('NotFound'), 'said so (HTTP 404 NotFound) [get x]'],
     ['plain text', 503, 'starting\n', 'starting (HTTP 503) [get x]'],
     ['nothing', 500, '', 'the answer had no message (HTTP 500) [get x]'],
-    ['JSON that is no object', 500, '[1]', '[1] (HTTP 500) [get x]'],
+    ['JSON that is not an object', 500, '[1]', '[1] (HTTP 500) [get x]'],
     ['a long page', 502, 'p'.repeat(5000), `${shortened('p'.repeat(5000), 200)} (HTTP 502) [get x]`],
-  ])('says what came for %s', (_what, http, body, message) => {
+  ])('reports the content for %s', (_what, http, body, message) => {
     expect(errorFromResponse('get x', http, body).message).toBe(message);
   });
 
-  it('keeps reason and details', () => {
+  it('keeps the reason and the details', () => {
     const details = { name: 'x', causes: [{ field: 'metadata.name' }] };
     expect(errorFromResponse('create x', 422, status('Invalid', { details }))).toMatchObject({
       reason: 'Invalid',

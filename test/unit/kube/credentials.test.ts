@@ -15,7 +15,7 @@ describe('the server of a kubeconfig', () => {
     ['localhost:6443', /is not an https:\/\/ URL/],
     ['ftp://host', /is not an https:\/\/ URL/],
     ['', /is not an https:\/\/ URL/],
-  ])('%j is refused as what it is, without a word on credentials', async (server, words) => {
+  ])('rejects %j with the reason and does not mention credentials', async (server, words) => {
     const thrown: unknown = await credentialsFor(server)
       .prepare('/version')
       .catch((error: unknown) => error);
@@ -26,7 +26,7 @@ describe('the server of a kubeconfig', () => {
   it.each([
     ['https://127.0.0.1:6443', false],
     ['http://127.0.0.1:8001', true],
-  ])('%s is taken, with insecure-skip-tls-verify: %j', async (server, skip) => {
+  ])('accepts %s with insecure-skip-tls-verify: %j', async (server, skip) => {
     const credentials = credentialsFor(server, skip);
     expect((await credentials.prepare('/version')).url.href).toBe(`${server}/version`);
     await credentials.close();

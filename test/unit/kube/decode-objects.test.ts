@@ -8,7 +8,7 @@ const list = <T>(count: number, each: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => each(index));
 const many = list(200_000, () => ({}));
 const manyNames = Object.fromEntries(list(20_000, (index) => [`a-name-of-some-length-${index}`, '']));
-/** Usual, and as large as etcd takes it. */
+/** A usual object, as large as etcd accepts. */
 const large = {
   metadata,
   spec: { predictor: { env: list(9_000, (at) => ({ name: `V${at}`, value: 'x'.repeat(100) })) } },
@@ -27,10 +27,10 @@ describe('an object of the API server', () => {
     ['has a text of 9 MiB in JSON', { metadata, data: { text: '\u0001'.repeat(1500 * KIB) } }],
     ['has 25,000 references', { metadata, secrets: list(25_000, (at) => ({ name: `secret-${at}` })) }],
     [
-      'has names of JavaScript',
+      'has names of JavaScript properties',
       JSON.parse(`{"__proto__":{"a":"${'x'.repeat(300 * KIB)}"},"constructor":1}`) as object,
     ],
-  ])('that %s is read whole', (_what, object) => {
+  ])('that %s is decoded completely', (_what, object) => {
     const { object: read, left } = decoded(object);
     expect(left).toEqual([]);
     expect(JSON.stringify(read)).toBe(JSON.stringify(object));
@@ -58,7 +58,7 @@ describe('an object of the API server', () => {
       ['spec'],
     ],
     [
-      'what comes after the budget is used up',
+      'the fields after the budget is used up',
       { metadata, a: many.slice(0, 25_000), b: list(40_000, () => 'x'.repeat(5)) },
       { metadata, a: many.slice(0, 25_000) },
       ['b'],
@@ -69,14 +69,14 @@ describe('an object of the API server', () => {
       { type: 'ADDED', object: { metadata } },
       ['object.metadata.annotations', 'object.spec'],
     ],
-  ])('keeps what can be read in a short time: without %s', (_what, object, kept, left) => {
+  ])('bounds the time to decode it by dropping %s', (_what, object, kept, left) => {
     const { object: read, left: fields } = decoded(object);
-    // As texts: to compare 25,000 objects one by one takes long.
+    // Compares text, because comparing 25,000 objects one by one takes long.
     expect(JSON.stringify(read)).toBe(JSON.stringify(kept));
     expect(fields).toEqual(left);
   });
 
-  it('says whether fields were dropped, also of the object of an event', async () => {
+  it('reports whether fields were dropped, also for the object of an event', async () => {
     const whole = { metadata, data: { a: 'b' } };
     const part = { metadata, data: manyNames };
     const decodedObject = (object: object) => decoded(object).object as object;
@@ -94,14 +94,14 @@ describe('an object of the API server', () => {
     expect((read as { readonly items: readonly object[] }).items.map(isIncomplete)).toEqual([false, true]);
   });
 
-  it('keeps so many fields', () => {
+  it('keeps a limited number of fields', () => {
     const { object, left } = decoded(manyNames);
     expect(Object.keys(object as object)).toHaveLength(500);
     expect(left).toEqual([', all after 500 fields']);
   });
 
   it.each(['', 'x', '{"a":', `{"a":"${'x'.repeat(300 * KIB)}`, `[${'{},'.repeat(200_000)}`])(
-    'is not made of what is no JSON: %#',
+    'rejects invalid JSON: %#',
     (text) => {
       expect(() => decodeObject(Buffer.from(text))).toThrow(SyntaxError);
     },
@@ -122,15 +122,15 @@ describe('a list of the API server', () => {
       'large',
       { kind: 'PodList', metadata: { resourceVersion: '1', continue: 'x' }, items: list(2, () => large) },
     ],
-    ['none', { items: 'x'.repeat(300 * KIB) }],
-    ['no object', list(2, () => large)],
-  ])('that is %s is read whole', async (_what, object) => {
+    ['without a list of items', { items: 'x'.repeat(300 * KIB) }],
+    ['not an object', list(2, () => large)],
+  ])('that is %s is decoded completely', async (_what, object) => {
     const { list: result, left } = await read(object);
     expect(JSON.stringify(result)).toBe(JSON.stringify(object));
     expect(left).toEqual([]);
   });
 
-  it('leaves out of each object what is too much, and of no other', async () => {
+  it('drops only the fields that are too large, for each object separately', async () => {
     const { list: result, left } = await read({
       metadata: { resourceVersion: '1' },
       items: [{ metadata, spec: many }, large, { metadata, spec: manyNames }],
@@ -145,7 +145,7 @@ describe('a list of the API server', () => {
     ]);
   });
 
-  it('lets others have their turn between its objects', async () => {
+  it('yields to other work between its objects', async () => {
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 0);
     await read({ metadata: {}, items: list(6, () => large) });

@@ -27,8 +27,8 @@ const service = (predictor: object, more: object = {}): InferenceService =>
     ...more,
   }) as InferenceService;
 
-describe('what is kept of an InferenceService', () => {
-  it('is all of one that is not long, but the copy that kubectl makes of it', () => {
+describe('the projection of an InferenceService', () => {
+  it('keeps all of a short one, except the annotation of kubectl apply', () => {
     const object = service({
       sklearn: { resources, env: env.slice(0, 100) },
       tolerations: [{}],
@@ -79,18 +79,15 @@ describe('what is kept of an InferenceService', () => {
       },
     ],
     ['a status', { sklearn: { resources } }, { status: { ...status, components: { predictor: LONG } } }],
-  ])(
-    'is little of one that is long by %s, and what is decided by it is the same',
-    (_what, predictor, more) => {
-      const object = service(predictor, more);
-      const kept = keptInferenceService(structuredClone(object));
-      expect(JSON.stringify(kept).length).toBeLessThan(6_000);
-      expect(isMMSPredictor(kept.spec?.predictor)).toEqual(isMMSPredictor(object.spec?.predictor));
-      expect(memoryLimitOf(kept)).toBe(memoryLimitOf(object));
-      expect(protocolOf(kept.spec?.predictor)).toBe(protocolOf(object.spec?.predictor));
-      expect(kept).toMatchObject({ metadata, status });
-    },
-  );
+  ])('keeps little of one with long %s, and decisions stay the same', (_what, predictor, more) => {
+    const object = service(predictor, more);
+    const kept = keptInferenceService(structuredClone(object));
+    expect(JSON.stringify(kept).length).toBeLessThan(6_000);
+    expect(isMMSPredictor(kept.spec?.predictor)).toEqual(isMMSPredictor(object.spec?.predictor));
+    expect(memoryLimitOf(kept)).toBe(memoryLimitOf(object));
+    expect(protocolOf(kept.spec?.predictor)).toBe(protocolOf(object.spec?.predictor));
+    expect(kept).toMatchObject({ metadata, status });
+  });
 
   it.each([
     null,
@@ -100,7 +97,7 @@ describe('what is kept of an InferenceService', () => {
     { predictor: null },
     { predictor: LONG },
     { predictor: { containers: 'x', sklearn: [LONG] } },
-  ])('is made of whatever a spec may be: %#', (spec) => {
+  ])('accepts any spec: %#', (spec) => {
     const object = { ...service({}), spec, more: LONG } as unknown as InferenceService;
     expect(JSON.stringify(keptInferenceService(object)).length).toBeLessThan(2_000);
   });

@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** An API server that has objects of these sizes; its snapshot expires after so many pages. */
+/** An API server that has objects of these sizes. Its snapshot expires after so many pages. */
 async function startServer(sizes: readonly number[], expiresAfter = Number.POSITIVE_INFINITY) {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
@@ -45,7 +45,7 @@ async function startServer(sizes: readonly number[], expiresAfter = Number.POSIT
   const kubeConfig = new KubeConfig();
   const { port } = server.address() as AddressInfo;
   const cluster = { name: 'c', server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
-  kubeConfig.loadFromClusterAndUser(cluster, { name: 'nobody' });
+  kubeConfig.loadFromClusterAndUser(cluster, { name: 'anonymous' });
   const client = createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms/test' });
   cleanups.push(async () => {
     await client.close();
@@ -66,35 +66,35 @@ async function startServer(sizes: readonly number[], expiresAfter = Number.POSIT
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `c${index}`);
 
 describe('a list of large objects', () => {
-  it('comes in pages that are short enough, and in usual ones after them', async () => {
+  it('is read in short pages, and in usual ones after them', async () => {
     const large = Array.from({ length: 100 }, () => 1.4 * MIB);
     const { asked, list } = await startServer([...large, ...Array.from({ length: 900 }, () => 100)]);
     expect(await list()).toEqual(names(1000));
-    // No page that was read held more than five of them.
+    // No page that was read had more than five of them.
     const read = asked.filter(({ from }, index) => asked[index + 1]?.from !== from);
     const largeRead = read.filter(({ from }) => from < 90);
     expect(Math.max(...largeRead.map(({ limit }) => limit ?? 1000))).toBeLessThanOrEqual(5);
     expect(read.at(-1)?.limit).toBeGreaterThan(200);
   });
 
-  it('is asked for in the usual pages when the objects are small', async () => {
+  it('is read in usual pages when the objects are small', async () => {
     const { asked, list } = await startServer(Array.from({ length: 1200 }, () => 5_000));
     expect(await list()).toEqual(names(1200));
     expect(asked.map(({ limit }) => limit)).toEqual([500, 500, 500]);
   });
 
-  it('has an object that is longer than a page, as etcd can hold: each `<` is six bytes of JSON', async () => {
+  it('may contain an object longer than a page, as etcd allows: each `<` is six bytes of JSON', async () => {
     const { asked, list } = await startServer([1, 1, 9 * MIB, 1]);
     expect(await list()).toEqual(names(4));
     expect(asked.map(({ limit }) => limit)).toContain(1);
   });
 
-  it('takes one object that is longer than any can be for an error, not for a world without it', async () => {
+  it('fails for an object beyond the maximum size, instead of omitting it', async () => {
     const { list } = await startServer([25 * MIB]);
     await expect(list()).rejects.toMatchObject({ code: 'API_ANSWER_TOO_LONG', retryable: true });
   });
 
-  it('that expires and is too long for one piece fails, and may be tried again', async () => {
+  it('fails with a retryable error when its snapshot expires and it is too long for one page', async () => {
     const { asked, list } = await startServer(
       Array.from({ length: 60 }, () => 1.4 * MIB),
       6,

@@ -3,7 +3,7 @@ import { objectKey, type ConfigMap } from '../../../src/contract/kubernetes.ts';
 import { createIndex } from '../../../src/kube/object-index.ts';
 import { createObjectStore, type ObjectDelta } from '../../../src/kube/object-store.ts';
 
-/** name, uid, resourceVersion, and the group for the index. */
+/** The uid and resourceVersion of the object, and the group for the index. */
 function object(name: string, uid: string, resourceVersion: string, group?: string): ConfigMap {
   return {
     metadata: { namespace: 'ns', name, uid, resourceVersion },
@@ -11,14 +11,14 @@ function object(name: string, uid: string, resourceVersion: string, group?: stri
   };
 }
 
-const told = (deltas: readonly ObjectDelta<ConfigMap>[]): string[] =>
+const reported = (deltas: readonly ObjectDelta<ConfigMap>[]): string[] =>
   deltas.map(
     (delta) =>
       `${delta.type} ${delta.object.metadata.uid ?? ''}@${delta.object.metadata.resourceVersion ?? ''}`,
   );
 
-describe('the store behind a cache', () => {
-  it('is synced by the first complete list, and stays so', () => {
+describe('the store of a cache', () => {
+  it('is synced after the first complete list, and stays so', () => {
     const store = createObjectStore<ConfigMap>();
     expect(store.cache.synced).toBe(false);
     store.replaceAll([]);
@@ -38,30 +38,30 @@ describe('the store behind a cache', () => {
     ['an older version', [object('a', 'u1', '10')], (s) => s.put(object('a', 'u1', '9')), [], ['u1@10']],
     ['the same version again', [object('a', 'u1', '5')], (s) => s.put(object('a', 'u1', '5')), [], ['u1@5']],
     [
-      'a version without order',
+      'an opaque version',
       [object('a', 'u1', '5')],
       (s) => s.put(object('a', 'u1', 'opaque')),
       ['updated u1@opaque'],
       ['u1@opaque'],
     ],
     [
-      'another object under the name',
+      'another object with the same name',
       [object('a', 'u1', '5')],
       (s) => s.put(object('a', 'u2', '7')),
       ['deleted u1@5', 'added u2@7'],
       ['u2@7'],
     ],
     [
-      'the echo of an earlier object',
+      'a late event of an earlier object',
       [object('a', 'u2', '7')],
       (s) => s.put(object('a', 'u1', '6')),
       [],
       ['u2@7'],
     ],
     ['a deletion', [object('a', 'u1', '5')], (s) => s.remove(object('a', 'u1', '6')), ['deleted u1@6'], []],
-    ['a deletion of what is not there', [], (s) => s.remove(object('a', 'u1', '6')), [], []],
+    ['a deletion of a missing object', [], (s) => s.remove(object('a', 'u1', '6')), [], []],
     [
-      'the echo of an earlier deletion',
+      'a late deletion of an earlier object',
       [object('a', 'u2', '7')],
       (s) => s.remove(object('a', 'u1', '6')),
       [],
@@ -81,7 +81,7 @@ describe('the store behind a cache', () => {
       ['u1@1', 'u2@9', 'u5@8', 'u6@7'],
     ],
     [
-      'a list from a restored backup, whose versions are older',
+      'a list from a restored backup, with older versions',
       [object('a', 'u1', '50'), object('b', 'u2', '60')],
       (s) => s.replaceAll([object('a', 'u1', '10')]),
       ['deleted u2@60', 'updated u1@10'],
@@ -90,19 +90,19 @@ describe('the store behind a cache', () => {
   ])('%s', (_what, before, act, deltas, after) => {
     const store = createObjectStore<ConfigMap>();
     store.replaceAll(before);
-    expect(told(act(store))).toEqual(deltas);
+    expect(reported(act(store))).toEqual(deltas);
     const left = [...store.cache.list()].map((o) => `${o.metadata.uid!}@${o.metadata.resourceVersion!}`);
     expect(left).toEqual(after);
   });
 
-  it('goes on from older versions after such a list', () => {
+  it('accepts older versions after such a list', () => {
     const store = createObjectStore<ConfigMap>();
     store.replaceAll([object('a', 'u1', '50')]);
     store.replaceAll([object('a', 'u1', '10')]);
-    expect(told(store.put(object('a', 'u1', '11')))).toEqual(['updated u1@11']);
+    expect(reported(store.put(object('a', 'u1', '11')))).toEqual(['updated u1@11']);
   });
 
-  it('finds objects whose names mean something to JavaScript', () => {
+  it('finds objects with names of JavaScript properties', () => {
     const store = createObjectStore<ConfigMap>();
     expect(store.cache.get(objectKey('ns', 'constructor'))).toBeUndefined();
     store.put(object('__proto__', 'u1', '1'));
@@ -129,7 +129,7 @@ describe('an index', () => {
     expect(names(index.group('x'))).toEqual(['d']);
   });
 
-  it('holds the current object, not the one that was first put there', () => {
+  it('holds the current object, not the first one', () => {
     const index = byGroup();
     const store = createObjectStore<ConfigMap>([index]);
     store.put(object('a', 'u1', '1', 'x'));
@@ -137,7 +137,7 @@ describe('an index', () => {
     expect([...index.group('x')].map((o) => o.metadata.resourceVersion)).toEqual(['2']);
   });
 
-  it('takes any group name and any object', () => {
+  it('accepts any name of a group and any object', () => {
     const index = createIndex<ConfigMap>((o) => o.data!['group']);
     const store = createObjectStore<ConfigMap>([index]);
     store.put(object('a', 'u1', '1'));

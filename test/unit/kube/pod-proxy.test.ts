@@ -9,8 +9,8 @@ import { createApiClient } from '../../../src/kube/api-client.ts';
 import { PODS } from '../../../src/kube/resources.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 
-/** A web server in the place of an API server: what is sent, and what is made of each kind of answer. */
-describe('asking a pod by way of the API server', () => {
+/** Uses a web server instead of an API server, to check the requests and the handling of each response. */
+describe('a request to a pod through the API server', () => {
   let server: Server;
   let client: ApiClient;
   let answer: (request: IncomingMessage, response: ServerResponse, body: string) => void;
@@ -42,7 +42,7 @@ describe('asking a pod by way of the API server', () => {
     server.close();
   });
 
-  it('goes to the path that the API server passes on, and brings the answer as it is', async () => {
+  it('uses the proxy path of the pod, and returns the response unchanged', async () => {
     answer = ({ url = '' }, response) => {
       response.setHeader('content-type', 'text/plain');
       response.end(url);
@@ -53,7 +53,7 @@ describe('asking a pod by way of the API server', () => {
     });
   });
 
-  it('posts text without touching it', async () => {
+  it('posts text unchanged', async () => {
     answer = ({ method, headers }, response, body) =>
       response.end(`${method ?? ''} ${headers['content-type'] ?? ''} ${body}`);
     const { text } = await client.askPod({ ...request, json: '{"n": 12345678901234567890}' });
@@ -63,12 +63,12 @@ describe('asking a pod by way of the API server', () => {
   it.each([
     ['JSON', '{"error":"no such model"}'],
     ['text', 'nothing here'],
-  ])("brings a pod's own refusal in %s", async (_what, body) => {
+  ])('returns the error response of a pod in %s', async (_what, body) => {
     answer = (_request, response) => response.writeHead(404).end(body);
     expect(await client.askPod(request)).toMatchObject({ status: 404, text: body });
   });
 
-  it('throws what the API server itself says', async () => {
+  it('throws the error of the API server itself', async () => {
     const status = { kind: 'Status', apiVersion: 'v1', code: 403, reason: 'Forbidden', message: 'not you' };
     answer = (_request, response) => response.writeHead(403).end(JSON.stringify(status));
     await expect(client.askPod(request)).rejects.toMatchObject({
@@ -77,15 +77,15 @@ describe('asking a pod by way of the API server', () => {
     });
   });
 
-  it('refuses an answer that is longer than allowed', async () => {
+  it('rejects a response longer than the limit', async () => {
     answer = (_request, response) => response.end('x'.repeat(101));
     await expect(client.askPod(request)).rejects.toMatchObject({ code: 'API_BAD_RESPONSE' });
   });
 
   it.each([
-    ['that serves it', 200],
-    ['that refuses', 403],
-  ])('tells what an API server %s warns of', async (_what, status) => {
+    ['in a successful response', 200],
+    ['in an error response', 403],
+  ])('reports warnings of the API server %s', async (_what, status) => {
     warnings.length = 0;
     answer = (_request, response) => {
       response.setHeader('warning', ['299 - "mind the gap"']).writeHead(status);

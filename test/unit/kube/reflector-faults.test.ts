@@ -18,7 +18,7 @@ import {
   type ScriptedApi,
 } from '../../support/scripted-api.ts';
 
-describe('a reflector of an API server that misbehaves', () => {
+describe('a reflector with a faulty API server', () => {
   const cleanups: (() => Promise<void>)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -27,16 +27,16 @@ describe('a reflector of an API server that misbehaves', () => {
   interface Following {
     readonly api: ScriptedApi;
     readonly reflector: Reflector<ConfigMap>;
-    readonly told: string[];
+    readonly reported: string[];
     readonly events: ReflectorEvent[];
   }
 
   async function follow(script: { lists: Answer[]; watches: Answer[] }, pageSize = 500): Promise<Following> {
     const api = await scriptedApi(script);
-    const told: string[] = [];
+    const reported: string[] = [];
     const events: ReflectorEvent[] = [];
     const note = (delta: Delta<ConfigMap>): void => {
-      told.push(delta.type === 'synced' ? 'synced' : `${delta.type} ${delta.object.metadata.uid ?? ''}`);
+      reported.push(delta.type === 'synced' ? 'synced' : `${delta.type} ${delta.object.metadata.uid ?? ''}`);
     };
     const reflector = startReflector({
       client: api.client,
@@ -53,7 +53,7 @@ describe('a reflector of an API server that misbehaves', () => {
       () => api.close(),
       () => reflector.stop(),
     );
-    return { api, reflector, told, events };
+    return { api, reflector, reported, events };
   }
 
   const names = ({ reflector }: Following): string =>
@@ -63,13 +63,13 @@ describe('a reflector of an API server that misbehaves', () => {
 
   it.each([
     ['no items', json({ kind: 'ConfigMapList', metadata: { resourceVersion: '5' } })],
-    ['items that are no list', json({ metadata: { resourceVersion: '5' }, items: {} })],
+    ['items that are not a list', json({ metadata: { resourceVersion: '5' }, items: {} })],
     ['no version', json({ metadata: {}, items: [] })],
     ['an item without a name', json(list([{ metadata: {} }], '5'))],
-    ['a page of HTML', json('<html></html>')],
-    ['half an answer', json('{"metadata":{"resourceVersion":"5"},"items":[')],
+    ['an HTML page', json('<html></html>')],
+    ['a truncated response', json('{"metadata":{"resourceVersion":"5"},"items":[')],
     ['500', json({ kind: 'Status', code: 500 }, 500)],
-  ])('takes a list with %s for an error, never for an empty world', async (_what, broken) => {
+  ])('treats a list with %s as an error, not as an empty list', async (_what, broken) => {
     const good = json(list([configMap('a', '1')], '5'));
     const watches = [watch([{ type: 'ERROR', object: expired() }], 'end'), watch([])];
     const following = await follow({ lists: [broken, good, broken, good], watches });
@@ -77,7 +77,7 @@ describe('a reflector of an API server that misbehaves', () => {
       'it watches for good',
       () => following.api.requests.filter((q) => q.has('watch')).length === 2,
     );
-    expect(following.told).toEqual(['added a', 'synced']);
+    expect(following.reported).toEqual(['added a', 'synced']);
     expect(names(following)).toBe('a');
   });
 
@@ -85,15 +85,15 @@ describe('a reflector of an API server that misbehaves', () => {
     ['a malformed line', ['{"type":"ADD'], 'API_BAD_RESPONSE'],
     ['an error of the server', [{ type: 'ERROR', object: { code: 500, message: 'x' } }], 'API_SERVER_ERROR'],
     ['an expired version', [{ type: 'ERROR', object: expired() }], 'API_GONE'],
-  ])('lists anew after %s in a watch', async (_what, lines, reason) => {
+  ])('lists again after %s in a watch', async (_what, lines, reason) => {
     const lists = [json(list([configMap('a', '1')], '5')), json(list([configMap('b', '6')], '7'))];
     const following = await follow({ lists, watches: [watch(lines, 'end'), watch([])] });
     await eventuallyTrue('it has the new list', () => names(following) === 'b');
     expect(ended(following)).toEqual([reason]);
-    expect(following.told).toEqual(['added a', 'synced', 'deleted a', 'added b']);
+    expect(following.reported).toEqual(['added a', 'synced', 'deleted a', 'added b']);
   });
 
-  it('lists once more, in one piece, when the snapshot expires between its pages', async () => {
+  it('lists again without pages when the snapshot expires between pages', async () => {
     const lists = [
       json(list([configMap('a', '1')], '5', 'more')),
       json(expired(), 410),
@@ -110,14 +110,14 @@ describe('a reflector of an API server that misbehaves', () => {
     ]);
   });
 
-  it('tells nothing of a list before it is complete', async () => {
+  it('emits nothing of an incomplete list', async () => {
     const lists = [json(list([configMap('a', '1')], '5', 'more')), json('', 500), json(list([], '9'))];
     const following = await follow({ lists, watches: [watch([])] }, 2);
     await following.reflector.synced;
-    expect(following.told).toEqual(['synced']);
+    expect(following.reported).toEqual(['synced']);
   });
 
-  it('goes on from the last change or bookmark it saw', async () => {
+  it('continues after the last change or bookmark', async () => {
     const watches = [
       watch([{ type: 'ADDED', object: configMap('a', '7') }], 'end'),
       watch([{ type: 'BOOKMARK', object: { metadata: { resourceVersion: '20' } } }], 'end'),
@@ -133,7 +133,7 @@ describe('a reflector of an API server that misbehaves', () => {
     ).toEqual(['true', 'true', 'true']);
   });
 
-  it('ignores what it has seen already, and does not go back because of it', async () => {
+  it('ignores events that it has already seen, and does not move back to their version', async () => {
     const again = [
       { type: 'MODIFIED', object: configMap('a', '6') },
       { type: 'ADDED', object: configMap('a', '8') },
@@ -141,8 +141,8 @@ describe('a reflector of an API server that misbehaves', () => {
     ];
     const watches = [watch(again, 'end'), watch([{ type: 'MODIFIED', object: configMap('a', '9') }])];
     const following = await follow({ lists: [json(list([configMap('a', '8')], '8'))], watches });
-    await eventuallyTrue('the change arrives', () => following.told.includes('updated a'));
-    expect(following.told).toEqual(['added a', 'synced', 'updated a']);
+    await eventuallyTrue('the change arrives', () => following.reported.includes('updated a'));
+    expect(following.reported).toEqual(['added a', 'synced', 'updated a']);
     expect(following.api.requests.at(-1)?.get('resourceVersion')).toBe('8');
   });
 
@@ -153,7 +153,7 @@ describe('a reflector of an API server that misbehaves', () => {
     expect(retries.length).toBeGreaterThanOrEqual(4);
   });
 
-  it('outlives an observer and a projection that throw', async () => {
+  it('survives an observer and a projection that throw', async () => {
     const api = await scriptedApi({ lists: [json(list([configMap('a', '1')], '5'))], watches: [watch([])] });
     const logger = recordingLogger();
     const fail = (): never => {
@@ -177,7 +177,7 @@ describe('a reflector of an API server that misbehaves', () => {
     expect(logger.lines.map((line) => line.level)).toContain('error');
   });
 
-  it('stays away for as long as the server asks', async () => {
+  it('waits as long as the server requests', async () => {
     const busy: Answer = (response) => {
       response.writeHead(429, { 'retry-after': '1' });
       response.end();

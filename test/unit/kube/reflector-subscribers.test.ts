@@ -43,7 +43,7 @@ describe('the subscribers of a reflector', () => {
     (await watching.promise).write(`${JSON.stringify(event)}\n`);
   }
 
-  it('get all that is cached when they come late, and then what changes', async () => {
+  it('receive all cached objects when they subscribe late, and then the changes', async () => {
     await reflector.synced;
     const late: string[] = [];
     reflector.subscribe((delta) => late.push(said(delta)));
@@ -53,7 +53,7 @@ describe('the subscribers of a reflector', () => {
     expect(late).toEqual(['added early', 'synced', 'added afterwards']);
   });
 
-  it('are called in the order of subscription, whatever the one before them throws', async () => {
+  it('are called in order of subscription, even if an earlier one throws', async () => {
     const calls: string[] = [];
     reflector.subscribe((delta) => {
       calls.push(`first ${said(delta)}`);

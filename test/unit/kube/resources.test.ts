@@ -24,11 +24,11 @@ describe('resource paths', () => {
 
   it.each([
     ['no name', () => objectPath(CONFIG_MAPS, { namespace: 'ns', name: '' })],
-    ['a name that climbs', () => objectPath(CONFIG_MAPS, { namespace: 'ns', name: '..' })],
+    ['a name with a path traversal', () => objectPath(CONFIG_MAPS, { namespace: 'ns', name: '..' })],
     ['a namespace with a slash', () => collectionPath(CONFIG_MAPS, 'a/b')],
-    ['no namespace where one is needed', () => objectPath(CONFIG_MAPS, { name: 'x' })],
-    ['a namespace where there is none', () => collectionPath(NAMESPACES, 'ns')],
-  ])('refuses %s', (_what, build) => {
+    ['no namespace for a namespaced resource', () => objectPath(CONFIG_MAPS, { name: 'x' })],
+    ['a namespace for a cluster-scoped resource', () => collectionPath(NAMESPACES, 'ns')],
+  ])('rejects %s', (_what, build) => {
     expect(build).toThrow(expect.objectContaining({ code: 'API_INVALID_NAME' }));
   });
 });

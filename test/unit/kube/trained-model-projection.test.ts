@@ -17,8 +17,8 @@ const STATUS = {
   conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
 };
 
-describe('what is kept of a TrainedModel', () => {
-  it('is that it is pinned', () => {
+describe('the projection of a TrainedModel', () => {
+  it('keeps the annotation that pins it', () => {
     const pin = { 'kserve-mms/residency': 'always' };
     const model = { metadata: { ...METADATA, annotations: { 'kubectl/last': '{}', ...pin } } };
     expect(createTrainedModelProjection()(structuredClone(model))).toEqual({
@@ -26,7 +26,7 @@ describe('what is kept of a TrainedModel', () => {
     });
   });
 
-  it('is all of it but its other annotations', () => {
+  it('keeps everything except other annotations', () => {
     const model = {
       metadata: { ...METADATA, annotations: { 'kubectl/last': '{}' } },
       spec: SPEC,
@@ -41,22 +41,19 @@ describe('what is kept of a TrainedModel', () => {
 
   it.each([
     ['without a spec or a status', { metadata: METADATA }],
-    [
-      'with numbers where texts should be',
-      { metadata: METADATA, spec: { model: { memory: 5, framework: 1 } } },
-    ],
-    ['with a status that is a text', { metadata: METADATA, status: 'odd' }],
-    ['with conditions that are no list', { metadata: METADATA, status: { conditions: { type: 'x' } } }],
+    ['with numbers instead of strings', { metadata: METADATA, spec: { model: { memory: 5, framework: 1 } } }],
+    ['with a string as status', { metadata: METADATA, status: 'odd' }],
+    ['with conditions that are not a list', { metadata: METADATA, status: { conditions: { type: 'x' } } }],
     ['with a condition that is null', { metadata: METADATA, status: { conditions: [null, 'x'] } }],
-    ['with a namesake of a prototype', { metadata: { ...METADATA, namespace: '__proto__' } }],
-  ])('is the same %s', (_how, model) => {
+    ['with __proto__ as its namespace', { metadata: { ...METADATA, namespace: '__proto__' } }],
+  ])('keeps a model %s', (_how, model) => {
     expect(createTrainedModelProjection()(structuredClone(model) as TrainedModel)).toEqual(model);
   });
 
   const ENDLESS = '9'.repeat(1_200_000);
 
   it.each(['storageUri', 'framework', 'memory'])(
-    'is so much of a text without end that it still is too long: %s',
+    'cuts an endless string so that it is still too long: %s',
     (field) => {
       const model: TrainedModel = {
         metadata: { ...METADATA },
@@ -70,7 +67,7 @@ describe('what is kept of a TrainedModel', () => {
     },
   );
 
-  it('is so much of the name of an InferenceService that it still is none', () => {
+  it('cuts the name of an InferenceService so that it is still invalid', () => {
     const model: TrainedModel = { metadata: { ...METADATA }, spec: { ...SPEC, inferenceService: ENDLESS } };
     const kept = createTrainedModelProjection()(model);
     expect(canBeInferenceService(inferenceServiceOf(kept) ?? '')).toBe(false);
@@ -82,7 +79,7 @@ describe('what is kept of a TrainedModel', () => {
 
   it.each<[string, object]>([
     [
-      'annotations that are read',
+      'annotations that are used',
       {
         metadata: {
           ...METADATA,
@@ -100,15 +97,15 @@ describe('what is kept of a TrainedModel', () => {
       { metadata: { ...METADATA, ownerReferences: names(10_000).map((name) => ({ name, uid: name })) } },
     ],
     [
-      'status, nested deep,',
+      'deeply nested status',
       { metadata: METADATA, status: JSON.parse(`${'['.repeat(1_500)}${']'.repeat(1_500)}`) as object },
     ],
     ['conditions', { metadata: METADATA, status: { conditions: [{ type: 'Ready', message: ENDLESS }] } }],
     [
-      'fields that nobody knows',
+      'unknown fields',
       { metadata: METADATA, spec: { ...SPEC, more: ENDLESS }, status: STATUS, also: ENDLESS },
     ],
-  ])('is little, however long its %s', (_what, more) => {
+  ])('keeps little, however long the %s', (_what, more) => {
     const model = { spec: SPEC, apiVersion: 'v', kind: 'TrainedModel', ...more } as unknown as TrainedModel;
     const kept = createTrainedModelProjection()(structuredClone(model));
     expect(JSON.stringify(kept).length).toBeLessThan(2_000);

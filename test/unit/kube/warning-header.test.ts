@@ -5,10 +5,10 @@ describe('the header Warning', () => {
   it.each<[string, string | string[] | undefined, string[]]>([
     ['no header', undefined, []],
     ['one', '299 - "not yet there"', ['not yet there']],
-    ['one with quotes in it', '299 - "no \\"flowers\\" and no \\\\"', ['no "flowers" and no \\']],
-    ['several in one value', '299 - "a, b", 299 kube "c"', ['a, b', 'c']],
+    ['a warning with quotes', '299 - "no \\"flowers\\" and no \\\\"', ['no "flowers" and no \\']],
+    ['several warnings in one value', '299 - "a, b", 299 kube "c"', ['a, b', 'c']],
     ['several values', ['299 - "a"', '299 - "b"'], ['a', 'b']],
-    ['another code than the API server uses', '199 - "cached"', []],
+    ['a code other than that of the API server', '199 - "cached"', []],
     ['junk', '299 - "never ends', []],
   ])('%s', (_what, header, warnings) => {
     expect(warningsIn(header)).toEqual(warnings);

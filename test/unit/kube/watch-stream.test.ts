@@ -6,7 +6,7 @@ import { CONFIG_MAPS } from '../../../src/kube/resources.ts';
 import { openWatch, type WatchEvent } from '../../../src/kube/watch-stream.ts';
 import { fakeClock, settle } from '../../support/clocks.ts';
 
-/** A client whose watch sends these chunks and ends; for what no healthy API server ever sends. */
+/** A client whose watch sends these chunks and ends, for data that no healthy API server sends. */
 function sending(...chunks: string[]): ApiClient {
   const watch = (): Promise<AsyncIterable<Uint8Array>> =>
     Promise.resolve(
@@ -47,12 +47,12 @@ describe('a watch stream', () => {
       { kind: 'error', error: expect.objectContaining({ code: 'API_GONE' }) },
     ],
     [
-      'a failure of the server',
+      'a server error',
       line('ERROR', { kind: 'Status', code: 500, message: 'etcd is gone' }),
       { kind: 'error', error: expect.objectContaining({ code: 'API_SERVER_ERROR' }) },
     ],
-    ['a line that is no JSON', '<html>\n', { kind: 'malformed', detail: 'not JSON: "<html>"' }],
-    ['a type nobody knows', line('WHATEVER', configMap), { kind: 'malformed', detail: expect.any(String) }],
+    ['a line that is not JSON', '<html>\n', { kind: 'malformed', detail: 'not JSON: "<html>"' }],
+    ['an unknown type', line('WHATEVER', configMap), { kind: 'malformed', detail: expect.any(String) }],
     [
       'an object without a version',
       line('ADDED', { metadata: { name: 'a' } }),
@@ -65,12 +65,12 @@ describe('a watch stream', () => {
     ],
     ['an event without an object', '{"type":"ADDED"}\n', { kind: 'malformed', detail: expect.any(String) }],
     ['null', 'null\n', { kind: 'malformed', detail: expect.any(String) }],
-    ['a line that breaks off', '{"type":"ADD', { kind: 'malformed', detail: expect.any(String) }],
+    ['a truncated line', '{"type":"ADD', { kind: 'malformed', detail: expect.any(String) }],
   ])('reads %s', async (_what, text, expected) => {
     expect(await collect(sending(text))).toEqual([expected]);
   });
 
-  it('reads events however they are cut', async () => {
+  it('reads events split at any byte', async () => {
     const all = line('ADDED', configMap) + line('MODIFIED', configMap);
     const events = await collect(sending(all.slice(0, 10), all.slice(10, 130), all.slice(130)));
     expect(events.map((event) => event.kind === 'change' && event.type)).toEqual(['ADDED', 'MODIFIED']);

@@ -20,11 +20,11 @@ describe('an age', () => {
     [180_000, '2d2h'],
     [691_200, '8d'],
     [86_400 * 400, '400d'],
-  ])('of %d seconds is %s', (seconds, expected) => {
+  ])('of %d seconds is shown as %s', (seconds, expected) => {
     expect(age(BORN, (Date.parse(BORN) + seconds * 1000) as EpochMs)).toBe(expected);
   });
 
-  it.each([undefined, '', 'yesterday'])('of %j is not known', (since) => {
+  it.each([undefined, '', 'yesterday'])('of %j is unknown', (since) => {
     expect(age(since, 0 as EpochMs)).toBe('<unknown>');
   });
 });

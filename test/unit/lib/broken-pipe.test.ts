@@ -7,12 +7,12 @@ import { text } from 'node:stream/consumers';
 const moduleOf = (name: string): string =>
   JSON.stringify(new URL(`../../../src/lib/${name}.ts`, import.meta.url).href);
 
-/** Prints without an end; its reader goes away after the first line. */
+/** Runs a program that prints endlessly, and closes its output after the first line. */
 async function readOnce(body: string): Promise<{ code: number | null; stderr: string }> {
   const source = `
-    import { endWhenNobodyReads } from ${moduleOf('broken-pipe')};
+    import { endOnBrokenPipe } from ${moduleOf('broken-pipe')};
     import { interruption } from ${moduleOf('interruption')};
-    endWhenNobodyReads();
+    endOnBrokenPipe();
     ${body}
     setInterval(() => console.log('a line'), 1);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
@@ -26,11 +26,11 @@ async function readOnce(body: string): Promise<{ code: number | null; stderr: st
 }
 
 describe('a program whose output cannot be written', () => {
-  it('says why, with exit code 1', async () => {
+  it('prints the reason and exits with code 1', async () => {
     const full = await open('/dev/full', 'w');
     const source = `
-      import { endWhenNobodyReads } from ${moduleOf('broken-pipe')};
-      endWhenNobodyReads();
+      import { endOnBrokenPipe } from ${moduleOf('broken-pipe')};
+      endOnBrokenPipe();
       console.log('a line');`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
       stdio: ['ignore', full.fd, 'pipe'],
@@ -45,12 +45,12 @@ describe('a program whose output cannot be written', () => {
   });
 });
 
-describe('a program whose output nobody reads any more', () => {
-  it('ends without a word, as one that SIGPIPE ends', async () => {
+describe('a program whose output is closed', () => {
+  it('exits silently with the code of SIGPIPE', async () => {
     expect(await readOnce('')).toEqual({ code: 141, stderr: '' });
   });
 
-  it('puts away first what its interruption puts away', async () => {
+  it('first does the cleanup of an interruption', async () => {
     const puttingAway = `interruption().addEventListener('abort', () => {
       console.error('put away');
       process.exit(1);

@@ -26,7 +26,7 @@ afterEach(async () => {
   }
 });
 
-/** A server that answers nothing, so that the second request of each connection comes before its turn. */
+/** A server that never responds, so that each second request on a connection is pipelined. */
 async function startServer(kind: 'HTTP' | 'HTTPS') {
   const { certificate } = await loopbackIssue();
   const seen = { requests: 0, closed: [] as RoomReason[] };
@@ -51,20 +51,20 @@ async function startServer(kind: 'HTTP' | 'HTTPS') {
   return { seen, connect };
 }
 
-describe.each(['HTTP', 'HTTPS'] as const)('requests in advance over %s', (kind) => {
+describe.each(['HTTP', 'HTTPS'] as const)('pipelined requests over %s', (kind) => {
   it.each([
     ['without bodies', PLAIN],
     ['with bodies', WITH_BODY],
-    ['the second of which asks for another protocol', PLAIN + UPGRADE],
-    ['the third of which asks for another protocol', PLAIN + PLAIN + UPGRADE],
-    ['the third of which is none', `${PLAIN}${PLAIN}\0\r\n\r\n`],
-  ])('%s: the connection is closed, and what is left of the read is not parsed', async (_, requests) => {
+    ['with an upgrade request second', PLAIN + UPGRADE],
+    ['with an upgrade request third', PLAIN + PLAIN + UPGRADE],
+    ['with an invalid request third', `${PLAIN}${PLAIN}\0\r\n\r\n`],
+  ])('%s: the connection is closed, and the rest of the read is not parsed', async (_, requests) => {
     const { seen, connect } = await startServer(kind);
     const socket = await connect();
     socket.write(requests.repeat(MANY));
     await eventuallyTrue('the connection is closed', () => socket.destroyed);
     expect(seen).toEqual({ requests: 2, closed: ['pipelined'] });
-    // The parser of the closed connection is used again.
+    // The parser of the closed connection is reused.
     const next = await connect();
     next.write(WITH_BODY);
     await eventuallyTrue('the next connection is served', () => seen.requests === 3);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseDuration } from '../../../src/lib/duration.ts';
 
-describe('a span of time in words', () => {
+describe('parsing a duration', () => {
   it.each<[string, number | undefined]>([
     ['90s', 90_000],
     ['2m', 120_000],

@@ -31,7 +31,7 @@ describe('an image reference', () => {
     ['a separator at the end', 'kserve-mms-'],
     ['more than 255 characters', 'a'.repeat(256)],
     ['a line break', 'kserve-mms\n'],
-  ])('is not what has %s', (_what, text) => {
+  ])('is invalid with %s', (_what, text) => {
     expect(isImageReference(text)).toBe(false);
   });
 });

@@ -4,7 +4,7 @@ import { boundsWithin, type JsonBounds, jsonMeter } from '../../../src/lib/json-
 const BOUNDS: JsonBounds = { values: 1_000, names: 100 };
 const SEED = 12_345;
 
-/** What a meter says of a text that comes in pieces of so many bytes. */
+/** What a meter reports for a text that is added in pieces of this size. */
 function measure(text: string, bounds: JsonBounds, size = text.length) {
   const bytes = Buffer.from(text);
   const meter = jsonMeter(bounds, SEED);
@@ -25,7 +25,7 @@ const TEXTS = [
 
 describe('the meter of JSON', () => {
   it.each(TEXTS)(
-    'counts values and depth alike whether or not names are bounded, in whatever pieces: %s',
+    'counts values and depth the same with and without a bound of names, for any pieces: %s',
     (text) => {
       const expected = measure(text, BOUNDS);
       for (const size of [1, 2, 3, 7, text.length])
@@ -34,14 +34,14 @@ describe('the meter of JSON', () => {
     },
   );
 
-  it('bounds no names of a text that is too short to have so many', () => {
+  it('does not bound names in a text too short to exceed the bound', () => {
     expect(boundsWithin(BOUNDS, 300).names).toBe(Number.POSITIVE_INFINITY);
     expect(boundsWithin(BOUNDS, 301)).toEqual(BOUNDS);
-    // Nobody has said how long it is.
+    // The length is unknown.
     expect(boundsWithin(BOUNDS, Number.NaN)).toEqual(BOUNDS);
   });
 
-  it('finds no more names than were thought to be possible in texts that are nothing but names', () => {
+  it('finds no more names than the bound in a text of only names', () => {
     for (const name of [(at: number) => `"${String.fromCharCode(33 + at)}":`, () => '"":', () => ':']) {
       const text = Array.from({ length: 90 }, (_, at) => name(at))
         .join('')

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { closingQuote, jsonKind, jsonParts } from '../../../src/lib/json-parts.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
-/** The text parsed part by part. */
+/** Parses the text part by part. */
 function assembled(text: string): unknown {
   const bytes = Buffer.from(text);
   const parts = [...jsonParts(bytes)].map(
@@ -35,7 +35,7 @@ describe('the parts of a JSON text', () => {
     JSON.stringify({ a: long, b: `${long}"`, c: `${long}\\`, d: `${long}\\"${long}\\\\` }),
     JSON.stringify(['"'.repeat(500), '\\'.repeat(501), `${long}${'\\'.repeat(300)}"`, '\\"'.repeat(300)]),
     `${'['.repeat(1_000)}${']'.repeat(1_000)}`,
-  ])('are what parsing the whole gives: %#', (text) => {
+  ])('equal the parts of the parsed text: %#', (text) => {
     const whole: unknown = JSON.parse(text);
     expect(JSON.stringify(assembled(text))).toBe(JSON.stringify(whole));
   });
@@ -55,11 +55,11 @@ describe('the parts of a JSON text', () => {
     '["a]',
     '[1}',
     '["a\\',
-  ])('are no end without which to go on: %s', (text) => {
+  ])('are incomplete without an end: %s', (text) => {
     expect(() => assembled(text)).toThrow(SyntaxError);
   });
 
-  it('are those of any value', () => {
+  it('equal the parts of random values', () => {
     const random = seededRandom(7);
     const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!;
     const string = (): string =>
@@ -75,7 +75,7 @@ describe('the parts of a JSON text', () => {
     };
     for (let round = 0; round < 500; round += 1) {
       const text = JSON.stringify([value(4), value(4), value(4)], null, pick([0, 2]));
-      // Not beside the value itself: V8 reads some names that are escaped as others (V8 13.6).
+      // Compares text instead of values, because V8 13.6 parses some escaped names incorrectly.
       expect(JSON.stringify(assembled(text))).toBe(JSON.stringify(JSON.parse(text)));
     }
   });
@@ -95,7 +95,7 @@ describe('the end of a string', () => {
     [`${long}\\`, 1002],
     [`${long}\\\\`, 1002],
     ['\\"'.repeat(1000), 2000],
-  ])('%# is found, or how far the next piece is from it', (text, at) => {
+  ])('%# is found, or the offset at which the search continues', (text, at) => {
     expect(closingQuote(Buffer.from(text), 0)).toBe(at);
   });
 });

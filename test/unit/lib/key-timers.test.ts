@@ -17,7 +17,7 @@ function testTimers() {
 }
 
 describe('timers by key', () => {
-  it('ring each at its time, whatever the order they were set in', async () => {
+  it('fire each at its time, in any order of setting', async () => {
     const { clock, set, rang } = testTimers();
     set('c', 300);
     set('a', 100);
@@ -28,7 +28,7 @@ describe('timers by key', () => {
     expect(rang).toEqual(['a@100', 'b@200', 'c@300']);
   });
 
-  it('keep the earlier of two times of a key, and ring once', async () => {
+  it('keep the earliest time of a key, and fire once', async () => {
     const { clock, set, rang } = testTimers();
     set('a', 300);
     set('a', 100);
@@ -37,7 +37,7 @@ describe('timers by key', () => {
     expect(rang).toEqual(['a@100']);
   });
 
-  it('forget a key that is cancelled, and know one that is set again', async () => {
+  it('forget a cancelled key, and accept it again', async () => {
     const { clock, set, timers, rang } = testTimers();
     set('a', 100);
     timers.cancel('a');
@@ -49,7 +49,7 @@ describe('timers by key', () => {
     expect(rang).toEqual(['b@200', 'a@400']);
   });
 
-  it('can be set anew when they ring', async () => {
+  it('can be set again when they fire', async () => {
     const clock = fakeClock();
     const rang: number[] = [];
     const timers = createKeyTimers<string>(clock, new AbortController().signal, () => {
@@ -61,7 +61,7 @@ describe('timers by key', () => {
     expect(rang.map((at) => at - rang[0]!)).toEqual([0, 10, 20]);
   });
 
-  it('are silent once the signal aborts, with nothing left asleep', async () => {
+  it('do not fire after the signal aborts, and end the sleep', async () => {
     const { clock, set, timers, rang, stopping } = testTimers();
     set('a', 100);
     stopping.abort();
@@ -72,7 +72,7 @@ describe('timers by key', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('share one sleep, however many they are', async () => {
+  it('share one sleep, however many there are', async () => {
     const { clock, set, rang } = testTimers();
     const random = seededRandom(1);
     const spans = Array.from({ length: 1000 }, () => 1 + Math.floor(random() * 500));

@@ -3,7 +3,7 @@ import { createLineSplitter } from '../../../src/lib/line-splitter.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Everything the splitter says for these chunks. */
+/** All lines that the splitter returns for these chunks. */
 function split(chunks: readonly Uint8Array[]): { lines: string[]; rest: string } {
   const splitter = createLineSplitter();
   const lines = chunks.flatMap((chunk) => splitter.push(chunk));
@@ -15,16 +15,16 @@ describe('the line splitter', () => {
     ['a line in one chunk', ['a\n'], ['a'], ''],
     ['several lines in one chunk', ['a\nb\nc\n'], ['a', 'b', 'c'], ''],
     ['a line over three chunks', ['a', 'b', 'c\n'], ['abc'], ''],
-    ['a line end of its own', ['a', '\n', 'b\n'], ['a', 'b'], ''],
+    ['a separate line end', ['a', '\n', 'b\n'], ['a', 'b'], ''],
     ['carriage returns', ['a\r\nb\r\n'], ['a', 'b'], ''],
     ['empty lines', ['\n\na\n\n'], ['a'], ''],
     ['an unfinished line', ['a\nb'], ['a'], 'b'],
     ['nothing', [], [], ''],
-  ])('takes %s', (_what, chunks, lines, rest) => {
+  ])('splits %s', (_what, chunks, lines, rest) => {
     expect(split(chunks.map(bytes))).toEqual({ lines, rest });
   });
 
-  it('gives the same lines wherever the bytes are cut', () => {
+  it('returns the same lines wherever the bytes are split', () => {
     const text = '{"name":"größe-模型-🚀"}\n{"b":2}\n';
     const all = bytes(text);
     for (let first = 0; first <= all.length; first += 1) {
@@ -35,7 +35,7 @@ describe('the line splitter', () => {
     }
   });
 
-  it('takes an object of 20 MB in small chunks', () => {
+  it('handles an object of 20 MB in small chunks', () => {
     const line = 'x'.repeat(20_000_000);
     const splitter = createLineSplitter();
     const all = bytes(`${line}\n`);

@@ -10,7 +10,7 @@ interface Recorded {
   readonly canonical?: string;
 }
 
-/** What Go's resource.Quantity does; the file's `source` says how it was recorded. */
+/** The results of Go's resource.Quantity. The file's `source` says how they were recorded. */
 const go = JSON.parse(readFileSync(join(import.meta.dirname, 'quantities.json'), 'utf8')) as {
   readonly quantities: readonly Recorded[];
   readonly order: readonly (readonly string[])[];
@@ -26,13 +26,13 @@ const named = (rows: readonly Recorded[]) => rows.map((row) => ({ ...row, name: 
 const accepted = named(go.quantities.filter(({ nano }) => nano !== undefined));
 const refused = named(go.quantities.filter(({ nano }) => nano === undefined));
 
-describe('a quantity means what it means to Go', () => {
-  it('has a table worth the name', () => {
+describe('a quantity has the same meaning as in Go', () => {
+  it('the table has enough cases', () => {
     expect(accepted.length).toBeGreaterThan(250);
     expect(refused.length).toBeGreaterThan(70);
   });
 
-  it.each(refused)('$name is refused', ({ text }) => {
+  it.each(refused)('rejects $name', ({ text }) => {
     expect(parseQuantity(text)).toBeUndefined();
   });
 
@@ -45,14 +45,14 @@ describe('a quantity means what it means to Go', () => {
   });
 
   it.each(accepted.filter(({ canonical }) => canonical !== undefined))(
-    '$name is written $canonical',
+    'formats $name as $canonical',
     ({ text, canonical }) => {
       expect(formatQuantity(parsed(text))).toBe(canonical);
     },
   );
 
   it.each(accepted)(
-    'the canonical form of $name means the same and is its own canonical form',
+    'the canonical form of $name has the same value and is its own canonical form',
     ({ text }) => {
       const quantity = parsed(text);
       const canonical = formatQuantity(quantity);
@@ -76,14 +76,14 @@ describe('a quantity means what it means to Go', () => {
   });
 });
 
-describe('where Go has no answer', () => {
+describe('without a result in Go', () => {
   it('decimal amounts above 2^63 keep their exact value, so that they exceed every limit', () => {
     expect(toBytes(parsed('12E'))).toBe(12_000_000_000_000_000_000n);
     expect(formatQuantity(parsed('1000E'))).toBe('1000E');
   });
 
   it.each(['1e1000', '1e-1000', '1e999999999', '1e-999999999', `1e${'9'.repeat(10_000)}`])(
-    'an exponent that would take the process down is refused: %s',
+    'rejects an exponent that would exhaust the process: %s',
     (text) => {
       expect(parseQuantity(text)).toBeUndefined();
     },
@@ -91,17 +91,17 @@ describe('where Go has no answer', () => {
 
   it.each([
     { what: 'digits', text: '1'.repeat(1_000_000) },
-    { what: 'digits behind the point', text: `1.${'3'.repeat(1_000_000)}Gi` },
+    { what: 'digits after the point', text: `1.${'3'.repeat(1_000_000)}Gi` },
     { what: 'zeros', text: `${'0'.repeat(1_000_000)}x` },
     { what: 'spaces', text: `1${' '.repeat(1_000_000)}x` },
-  ])('a million $what do not hold anybody up', ({ text }) => {
+  ])('a million $what are parsed quickly', ({ text }) => {
     const start = performance.now();
     parseQuantity(text);
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 });
 
-describe('numbers, as YAML lets a quantity be written', () => {
+describe('a quantity as a number in YAML', () => {
   it.each([
     { number: 0, nano: 0n },
     { number: 1073741824, nano: 1_073_741_824_000_000_000n },
@@ -113,12 +113,12 @@ describe('numbers, as YAML lets a quantity be written', () => {
     expect(parsed(number).nano).toBe(nano);
   });
 
-  it.each([NaN, Infinity, -Infinity])('%s is refused', (number) => {
+  it.each([NaN, Infinity, -Infinity])('rejects %s', (number) => {
     expect(parseQuantity(number)).toBeUndefined();
   });
 });
 
-describe('bytes for people', () => {
+describe('formatting bytes', () => {
   it.each([
     { amount: 0, text: '0' },
     { amount: 1000, text: '1k' },

@@ -18,7 +18,7 @@ function scene() {
   return { turns, began, start, end };
 }
 
-it('bounds what goes on for each and for all, in turns', async () => {
+it('limits the running work for each sharer and in total, in turns', async () => {
   const { began, start, end } = scene();
   for (const name of ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1']) void start(name.slice(0, 1), name);
   await settle();
@@ -31,7 +31,7 @@ it('bounds what goes on for each and for all, in turns', async () => {
   expect(began).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'c1', 'a4']);
 });
 
-it('gives the turn back when the work fails', async () => {
+it('releases the turn when the work fails', async () => {
   const { turns, began, start } = scene();
   for (let count = 0; count < 10; count += 1) {
     await expect(turns.run('a', () => Promise.reject(new Error('on purpose')))).rejects.toThrow('on purpose');

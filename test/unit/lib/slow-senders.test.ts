@@ -18,7 +18,7 @@ function head(length: number, more = ''): string {
   return `POST / HTTP/1.1\r\nHost: x\r\n${more}Content-Length: ${length}\r\n\r\n`;
 }
 
-describe('senders that are slow', () => {
+describe('slow senders', () => {
   let server: Server;
   let clients: Socket[];
   let received: number;
@@ -59,7 +59,7 @@ describe('senders that are slow', () => {
     }
   }
 
-  it('get their answer once all has come, and the next request over the same connection too', async () => {
+  it('get a response after the whole body, and another one for the next request on the connection', async () => {
     const socket = await client();
     const answer = text(socket);
     socket.write(head(LENGTH));
@@ -69,7 +69,7 @@ describe('senders that are slow', () => {
     expect((await answer).match(/<\d+>/g)).toEqual([`<${LENGTH}>`, '<1>']);
   });
 
-  it('get their answer where the head itself comes in pieces', async () => {
+  it('get a response when the head itself arrives in pieces', async () => {
     const socket = await client();
     const answer = text(socket);
     for (const byte of head(3, 'Connection: close\r\n')) {
@@ -80,7 +80,7 @@ describe('senders that are slow', () => {
     expect(await answer).toContain('<3>');
   });
 
-  it('are read from in turns: what sixty of them send stays in the kernel, and a request is answered meanwhile', async () => {
+  it('are read in turns, so that the data of sixty stays in the kernel and other requests are answered', async () => {
     const PIECE = 64 * KIB;
     const sockets = await Promise.all(Array.from({ length: 60 }, client));
     for (const socket of sockets) socket.write(head(1024 * 1024 * KIB));
@@ -99,12 +99,12 @@ describe('senders that are slow', () => {
     honest.write('ok');
     expect(await text(honest)).toContain('<2>');
     const before = received;
-    await eventuallyTrue('they go on', () => received > before);
+    await eventuallyTrue('they continue', () => received > before);
     sending = false;
     await Promise.all(senders);
   });
 
-  it('that hang up are forgotten', async () => {
+  it('are forgotten when they disconnect', async () => {
     const socket = await client();
     socket.write(head(LENGTH));
     await send(socket, 1000 * KIB, 100 * KIB, 30);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createTokenBucket } from '../../../src/lib/token-bucket.ts';
 import { fakeClock, settle } from '../../support/clocks.ts';
 
-/** Ten a second, three at once, on a clock that stands still. */
+/** Ten a second, a burst of three, and a fake clock. */
 function testBucket() {
   const clock = fakeClock();
   const startedAt = clock.now();
@@ -15,14 +15,14 @@ function testBucket() {
 }
 
 describe('the token bucket', () => {
-  it('lets a burst through at once and the rest at its rate, in their order', async () => {
+  it('lets a burst through at once and the rest at its rate, in order', async () => {
     const { clock, turns, take } = testBucket();
     for (const name of ['a', 'b', 'c', 'd', 'e']) take(name);
     await clock.advance(1000);
     expect(turns).toEqual(['a@0', 'b@0', 'c@0', 'd@100', 'e@200']);
   });
 
-  it('fills up again while nothing happens, to the burst and no more', async () => {
+  it('refills while idle, up to the burst', async () => {
     const { clock, turns, take } = testBucket();
     for (const name of ['a', 'b', 'c']) take(name);
     await clock.advance(60_000);
@@ -31,7 +31,7 @@ describe('the token bucket', () => {
     expect(turns.slice(3)).toEqual(['d@60000', 'e@60000', 'f@60000', 'g@60100']);
   });
 
-  it('gives a turn that was not used to the next', async () => {
+  it('passes a returned token to the next caller', async () => {
     const { bucket, clock, turns, take } = testBucket();
     for (const name of ['a', 'b', 'c']) take(name);
     bucket.giveBack();
@@ -40,7 +40,7 @@ describe('the token bucket', () => {
     expect(turns).toEqual(['a@0', 'b@0', 'c@0', 'd@0']);
   });
 
-  it('does not hold back who is asked to stop', async () => {
+  it('does not delay a caller whose signal aborts', async () => {
     const { turns, take } = testBucket();
     for (const name of ['a', 'b', 'c']) take(name);
     const stop = new AbortController();

@@ -17,7 +17,7 @@ const served = (get: () => Promise<unknown>) =>
   });
 
 describe('the first certificate of the webhook', () => {
-  it('is the one that is stored', async () => {
+  it('is the stored one', async () => {
     const { pem, key } = await issue();
     const data = { 'tls.crt': base64(pem), 'tls.key': base64(key) };
     expect(await served(() => Promise.resolve({ data }))).toEqual({ certificate: pem, key });
@@ -26,17 +26,14 @@ describe('the first certificate of the webhook', () => {
   it.each([
     ['none is stored', () => Promise.reject(new Error('not found'))],
     ['the Secret is empty', () => Promise.resolve({})],
+    ['the stored one is invalid', () => Promise.resolve({ data: { 'tls.crt': 'eA==', 'tls.key': 'eA==' } })],
     [
-      'what is stored is no certificate',
-      () => Promise.resolve({ data: { 'tls.crt': 'eA==', 'tls.key': 'eA==' } }),
-    ],
-    [
-      'the key is of another',
+      'the key does not match',
       async () => ({
         data: { 'tls.crt': base64((await issue()).pem), 'tls.key': base64((await issue()).key) },
       }),
     ],
-  ])('is a temporary one where %s', async (_, get) => {
+  ])('is a temporary one when %s', async (_, get) => {
     const { certificate, key } = await served(get);
     const made = new X509Certificate(certificate);
     expect(made.subjectAltName).toBe('DNS:localhost');

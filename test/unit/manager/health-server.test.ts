@@ -81,7 +81,7 @@ describe('the health server', () => {
 });
 
 describe('the metrics server', () => {
-  it('serves the registry at /metrics, and a failing metric is a 500 rather than a crash', async () => {
+  it('serves the registry at /metrics, and answers a failing metric with 500', async () => {
     const registry = new Registry();
     let broken = false;
     const collect = (): void => {

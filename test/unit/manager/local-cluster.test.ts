@@ -14,7 +14,7 @@ const CRDS = join(ROOT, 'manifests', 'crds');
 const SERVED = { status: { conditions: [{ type: 'Established', status: 'True' }] } };
 
 describe('the cluster of a local manager', () => {
-  it('has definitions that are named by their files', async () => {
+  it('has CRDs named after their files', async () => {
     const files = (await readdir(CRDS)).filter((file) => file !== 'kustomization.yaml');
     for (const file of files) {
       const { metadata } = parse(await readFile(join(CRDS, file), 'utf8')) as { metadata: { name: string } };
@@ -24,16 +24,16 @@ describe('the cluster of a local manager', () => {
   });
 
   it.each([
-    ['what is missing', new Set<string>()],
+    ['the missing CRDs', new Set<string>()],
     [
-      'nothing that is there',
+      'only what is missing',
       new Set(['trainedmodels.serving.kserve.io', 'servingruntimes.serving.kserve.io']),
     ],
-  ])('gets %s', async (_, there) => {
+  ])('creates %s', async (_, there) => {
     const created: string[] = [];
     const served = new Set(there);
     const asked = new Set<string>();
-    /** As the API server has it in the first moment, too. */
+    /** The API server too reports no conditions at first. */
     const statusOf = (name: string) =>
       there.has(name) || asked.size === asked.add(name).size ? SERVED : { status: { conditions: null } };
     const client = {

@@ -8,7 +8,7 @@ import { runManager } from '../../../src/manager/manager.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
 
-/** The machine's clock, with the number of those who sleep. */
+/** The system clock, with a counter of pending sleeps. */
 function countedClock(): Clock & { readonly sleeping: () => number } {
   let sleeping = 0;
   return {
@@ -23,7 +23,7 @@ function countedClock(): Clock & { readonly sleeping: () => number } {
   };
 }
 
-/** A cluster that cannot be reached: every watch fails and waits to try again. */
+/** A cluster that cannot be reached: every watch fails and waits to retry. */
 function unreachable(): KubeConfig {
   const config = new KubeConfig();
   const cluster = { name: 'c', server: 'https://127.0.0.1:1', skipTLSVerify: true };
@@ -33,7 +33,7 @@ function unreachable(): KubeConfig {
 
 describe('a manager that cannot start', () => {
   it.each(['health', 'metrics', 'webhook', 'page'])(
-    'because its port for %s is taken says so, and leaves nothing running',
+    'because its %s port is in use reports the flag, and leaves nothing running',
     async (part) => {
       const taken = createServer();
       await new Promise<void>((resolve) => taken.listen(0, '0.0.0.0', resolve));

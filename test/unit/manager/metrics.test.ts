@@ -5,7 +5,7 @@ import { createManagerMetrics } from '../../../src/manager/metrics.ts';
 import type { ObservedCache } from '../../../src/manager/metrics/cluster-metrics.ts';
 
 describe('the metrics of the manager', () => {
-  it('tell the age of each cache at the time of the scrape, and nothing before it has begun', async () => {
+  it('report the age of each cache at the time of the scrape, and no age before its first list', async () => {
     const metrics = createManagerMetrics();
     let now = 10_000;
     const cache = { synced: true, get: () => undefined, list: () => [{ metadata: { name: 'a' } }] };
@@ -25,7 +25,7 @@ describe('the metrics of the manager', () => {
     expect(await value('mms_cache_synced')).toMatchObject([{ value: 1 }, { value: 0 }]);
   });
 
-  it('count a failed reconcile by the code of its error, and a good one not', async () => {
+  it('count a failed reconcile by its error code, and ignore a successful one', async () => {
     const metrics = createManagerMetrics();
     const finished = { type: 'finished', key: 'a/b' as never, duration: milliseconds(5) } as const;
     metrics.workQueue({ ...finished, outcome: 'retry', code: 'API_CONFLICT' });

@@ -20,7 +20,7 @@ const ON = withRules(OFF, POD_RULES);
 const FORMER = withRules(configuration('former', btoa('pem')), POD_RULES);
 const LONG = milliseconds(60_000);
 
-/** All that is needed to switch it on. */
+/** Everything needed to enable the configurations. */
 const GOOD: SwitchFacts = {
   ours: [{ configuration: OFF, rules: POD_RULES }],
   former: [],
@@ -32,13 +32,13 @@ const GOOD: SwitchFacts = {
 const RUNNING: SwitchFacts = { ...GOOD, ours: [{ configuration: ON, rules: POD_RULES }], onFor: LONG };
 const GOING = { kind: 'unwanted', reason: 'it is scaled to zero' } as const;
 
-describe('what the leader does with the webhook configurations', () => {
+describe('the next step of the leader for the webhook configurations', () => {
   it.each<[what: string, facts: SwitchFacts, step: object]>([
-    ['all that it takes is there', GOOD, { kind: 'switch-on' }],
-    ['they are on', RUNNING, { kind: 'keep' }],
-    ['it is not known whether a replica is reached', { ...GOOD, reachedFor: undefined }, { kind: 'ask' }],
+    ['everything needed is there', GOOD, { kind: 'switch-on' }],
+    ['they are enabled', RUNNING, { kind: 'keep' }],
+    ['it is unknown whether a replica is reachable', { ...GOOD, reachedFor: undefined }, { kind: 'ask' }],
     [
-      'a replica has been reached for a moment only',
+      'a replica has been reachable only briefly',
       { ...GOOD, reachedFor: milliseconds(REACHED_FOR - 1) },
       { kind: 'ask' },
     ],
@@ -49,34 +49,34 @@ describe('what the leader does with the webhook configurations', () => {
       { kind: 'wait', reason: 'webhook configuration ours has no caBundle yet' },
     ],
     [
-      'one of two is off',
+      'one of two is disabled',
       { ...GOOD, ours: [...RUNNING.ours, { configuration: OFF, rules: TRAINED_MODEL_RULES }] },
       { kind: 'switch-on' },
     ],
     [
-      'the rules are those of another version',
+      'the rules are from another version',
       { ...RUNNING, ours: [{ configuration: withRules(OFF, TRAINED_MODEL_RULES), rules: POD_RULES }] },
       { kind: 'switch-on' },
     ],
     ['none is installed', { ...GOOD, ours: [] }, { kind: 'keep' }],
     ['no Deployment is known', { ...GOOD, future: { kind: 'unknown' } }, { kind: 'switch-on' }],
-    ['none is to run, and they are off', { ...GOOD, future: GOING }, { kind: 'keep' }],
-    ['none is to run', { ...RUNNING, future: GOING }, { kind: 'switch-off', reason: GOING.reason }],
+    ['the manager is unwanted, and they are disabled', { ...GOOD, future: GOING }, { kind: 'keep' }],
+    ['the manager is unwanted', { ...RUNNING, future: GOING }, { kind: 'switch-off', reason: GOING.reason }],
     [
-      'none is to run, and only the former is on',
+      'the manager is unwanted, and only the former one is enabled',
       { ...GOOD, former: [FORMER], future: GOING },
       { kind: 'switch-off' },
     ],
-    ['replicas are replaced', { ...RUNNING, future: { kind: 'wanted', rolling: true } }, { kind: 'keep' }],
-    ['a former one is there and ours is off', { ...GOOD, former: [FORMER] }, { kind: 'switch-on' }],
-    ['a former one is there and ours is on', { ...RUNNING, former: [FORMER] }, { kind: 'retire-former' }],
+    ['a rollout is in progress', { ...RUNNING, future: { kind: 'wanted', rolling: true } }, { kind: 'keep' }],
+    ['a former one exists and ours is disabled', { ...GOOD, former: [FORMER] }, { kind: 'switch-on' }],
+    ['a former one exists and ours is enabled', { ...RUNNING, former: [FORMER] }, { kind: 'retire-former' }],
     [
-      'a former one is there and replicas are replaced',
+      'a former one exists during a rollout',
       { ...RUNNING, former: [FORMER], future: { kind: 'wanted', rolling: true } },
       { kind: 'wait' },
     ],
     [
-      'a former one is there and ours has just been switched on',
+      'a former one exists and ours has just been enabled',
       { ...RUNNING, former: [FORMER], onFor: milliseconds(0) },
       { kind: 'wait' },
     ],
@@ -86,7 +86,7 @@ describe('what the leader does with the webhook configurations', () => {
   });
 });
 
-describe('what becomes of the manager by its Deployment', () => {
+describe('the future of the manager according to its Deployment', () => {
   const deployment = (replicas: number | undefined, counts: object = {}): Deployment => ({
     metadata: { name: 'm', generation: 2 },
     spec: replicas === undefined ? {} : { replicas },
@@ -98,27 +98,32 @@ describe('what becomes of the manager by its Deployment', () => {
   };
 
   it.each<[what: string, found: Deployment | undefined, before: boolean, future: object]>([
-    ['all are of the newest version', deployment(2), true, { kind: 'wanted', rolling: false }],
+    ['all replicas are updated', deployment(2), true, { kind: 'wanted', rolling: false }],
     [
-      'one by default',
+      'one replica by default',
       deployment(undefined, { replicas: 1, updatedReplicas: 1, readyReplicas: 1 }),
       true,
       { kind: 'wanted', rolling: false },
     ],
     [
-      'the change has not been seen',
+      'the change is not observed yet',
       deployment(2, { observedGeneration: 1 }),
       true,
       { kind: 'wanted', rolling: true },
     ],
-    ['one is old', deployment(2, { updatedReplicas: 1 }), true, { kind: 'wanted', rolling: true }],
-    ['one is surplus', deployment(2, { replicas: 3 }), true, { kind: 'wanted', rolling: true }],
-    ['one is not ready', deployment(2, { readyReplicas: 1 }), true, { kind: 'wanted', rolling: true }],
-    ['nothing was said yet', { ...deployment(2), status: {} }, true, { kind: 'wanted', rolling: true }],
+    ['one replica is old', deployment(2, { updatedReplicas: 1 }), true, { kind: 'wanted', rolling: true }],
+    ['one replica is surplus', deployment(2, { replicas: 3 }), true, { kind: 'wanted', rolling: true }],
+    [
+      'one replica is not ready',
+      deployment(2, { readyReplicas: 1 }),
+      true,
+      { kind: 'wanted', rolling: true },
+    ],
+    ['there is no status yet', { ...deployment(2), status: {} }, true, { kind: 'wanted', rolling: true }],
     ['it is scaled to zero', deployment(0), true, { kind: 'unwanted' }],
     ['it is being deleted', deleted, true, { kind: 'unwanted' }],
-    ['it is gone', undefined, true, { kind: 'unwanted' }],
-    ['it runs elsewhere', undefined, false, { kind: 'unknown' }],
+    ['it does not exist any more', undefined, true, { kind: 'unwanted' }],
+    ['it never existed', undefined, false, { kind: 'unknown' }],
   ])('%s', (_what, found, before, future) => {
     expect(managerFuture(found, before)).toMatchObject(future);
   });
@@ -127,8 +132,8 @@ describe('what becomes of the manager by its Deployment', () => {
 describe('the configuration in force', () => {
   it.each([
     ['ours', ON, FORMER, ON],
-    ['the former one, while ours is off', OFF, FORMER, FORMER],
-    ['ours, where neither is on', OFF, withRules(FORMER, []), OFF],
+    ['the former one, while ours is disabled', OFF, FORMER, FORMER],
+    ['ours, when neither is enabled', OFF, withRules(FORMER, []), OFF],
     ['the only one', undefined, FORMER, FORMER],
     ['none', undefined, undefined, undefined],
   ])('is %s', (_what, ours, former, expected) => {

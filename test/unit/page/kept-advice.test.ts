@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { MonotonicMs } from '../../../src/lib/clock.ts';
 import { adviceKeeper } from '../../../src/page/kept-advice.ts';
 
-/** A clock that stands still, and one cache of which something was heard at a time. */
+/** A fake clock, and one cache with the time of its last event. */
 function scene(takes = 0) {
   const state = { now: 1_000, heardAt: 500, explained: 0 };
   const keep = adviceKeeper(
@@ -28,7 +28,7 @@ function scene(takes = 0) {
 }
 
 describe('the advice of the page', () => {
-  it('is made once for all who look, as long as nothing changes', () => {
+  it('is computed once for all viewers, as long as nothing changes', () => {
     const { state, look } = scene();
     expect([look(), look(), look()]).toEqual(['1', '1', '1']);
     state.now += 9_999;
@@ -37,18 +37,21 @@ describe('the advice of the page', () => {
   });
 
   it.each<[string, (state: { now: number; heardAt: number }) => string | undefined]>([
-    ['something was heard of a cache', (state) => ((state.heardAt = 1_050), undefined)],
-    ['something was heard in the same millisecond', (state) => ((state.heardAt = 1_000), undefined)],
+    ['a cache has received something', (state) => ((state.heardAt = 1_050), undefined)],
+    [
+      'a cache has received something in the same millisecond',
+      (state) => ((state.heardAt = 1_000), undefined),
+    ],
     ['a pod has changed', () => '2'],
-    ['ten seconds have gone by', (state) => ((state.now += 10_000), undefined)],
-  ])('is made anew when %s', (_what, change) => {
+    ['ten seconds have passed', (state) => ((state.now += 10_000), undefined)],
+  ])('is computed again when %s', (_what, change) => {
     const { state, look } = scene();
     look();
     state.now += 100;
     expect(look('rose', change(state))).toBe('2');
   });
 
-  it('takes a tenth of the time at most where changes keep coming', () => {
+  it('takes at most a tenth of the time when changes are constant', () => {
     const { state, look } = scene(121);
     for (let second = 0; second < 60; second += 1) {
       for (let viewer = 0; viewer < 5; viewer += 1) look();

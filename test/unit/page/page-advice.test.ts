@@ -7,11 +7,11 @@ const SUBJECT = { kind: 'TrainedModel', namespace: 'ns', name: 'iris' } as const
 const COMMAND = 'mms explain tm/iris -n ns';
 
 describe('the advice of the page', () => {
-  it('is none while no link is broken', () => {
+  it('is null while no link is broken', () => {
     expect(adviceOf(explanation(SUBJECT, [['model-exists', () => ok('it is there')]]), '')).toBeNull();
   });
 
-  it('is that of explain, for the first broken link', () => {
+  it('is that of explain for the first broken link', () => {
     const found = explanation(SUBJECT, [
       ['memory-fits', () => broken('it needs 1Gi')],
       ['pods-exist', () => broken('there is no predictor pod')],
@@ -22,15 +22,15 @@ describe('the advice of the page', () => {
   });
 
   it.each([
-    ['says the same', 'it needs 1Gi'],
-    ['says more', 'MemoryResourceNotAvailable: it needs 1Gi'],
-    ['says a part of it', 'needs 1Gi'],
-  ])('does not repeat its message where the page %s', (_what, told) => {
+    ['shows the same', 'it needs 1Gi'],
+    ['shows more', 'MemoryResourceNotAvailable: it needs 1Gi'],
+    ['shows a part of it', 'needs 1Gi'],
+  ])('does not repeat its message when the page %s', (_what, reported) => {
     const found = explanation(SUBJECT, [['memory-fits', () => broken('it needs 1Gi')]]);
-    expect(adviceOf(found, told)).toMatchObject({ message: '', advice: LINKS['memory-fits'].advice });
+    expect(adviceOf(found, reported)).toMatchObject({ message: '', advice: LINKS['memory-fits'].advice });
   });
 
-  it('leaves the models that are not loaded to the list below it', () => {
+  it('omits models that are not loaded, because the list below shows them', () => {
     const service = { kind: 'InferenceService', namespace: 'ns', name: 'sk' } as const;
     expect(adviceOf(explanation(service, [['models-loaded', () => broken('2 are not')]]), '')).toBeNull();
     expect(adviceOf(explanation(service, [['pods-exist', () => broken('no pod')]]), '')?.command).toBe(

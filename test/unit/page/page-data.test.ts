@@ -14,7 +14,7 @@ import type { Surroundings } from '../../../src/page/page-surroundings.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 import { report } from '../../support/report.ts';
 
-/** The caches of a manager, without a cluster that fills them, and a clock that stands still. */
+/** The caches of a manager without a cluster, and a fake clock. */
 function scene() {
   const trainedModelsByKey = createIndex<TrainedModel>(keyOfTrainedModel);
   const models = createObjectStore<TrainedModel>([trainedModelsByKey]);
@@ -67,8 +67,8 @@ const service = (name: string): InferenceService => ({
 
 const ALL = { filter: '', multiModel: false, from: 0 };
 
-describe('what the page is told', () => {
-  it('says what the manager still waits for', () => {
+describe('the data of the page', () => {
+  it('name the lists that the manager waits for', () => {
     const { data, synced } = scene();
     expect(data.services(ALL)).toMatchObject({
       awaited:
@@ -79,7 +79,7 @@ describe('what the page is told', () => {
     expect(data.services(ALL)).toMatchObject({ awaited: '', silent: null, found: 0 });
   });
 
-  it('says when the API server is not heard of', async () => {
+  it('report when the API server is silent', async () => {
     const { data, synced, state } = scene();
     synced();
     state.now += 179_000;
@@ -92,7 +92,7 @@ describe('what the page is told', () => {
     expect(data.services(ALL).silent).toMatchObject({ why: 'nothing has come from it' });
   });
 
-  it('has InferenceServices that are named and not there, and finds by the names of models', async () => {
+  it('include missing InferenceServices that models name, and are searched by names of models', async () => {
     const { data, synced, models, services } = scene();
     synced();
     services.put(service('flowers'));
@@ -112,7 +112,7 @@ describe('what the page is told', () => {
     expect((await data.service({ ...asked, name: 'neither' })).service).toBeNull();
   });
 
-  it('leaves out what is not multi-model and no model names, when that is asked for', () => {
+  it('omit InferenceServices that are not multi-model and without models, if requested', () => {
     const { data, synced, models, services } = scene();
     synced();
     services.put(service('flowers'));
@@ -125,7 +125,7 @@ describe('what the page is told', () => {
     expect(data.services(ALL).found).toBe(4);
   });
 
-  it('says of a model and of an InferenceService what mms explain would', async () => {
+  it('include the advice of mms explain for a model and an InferenceService', async () => {
     const { data, synced, models, services } = scene();
     synced();
     services.put(service('flowers'));
@@ -144,12 +144,12 @@ describe('what the page is told', () => {
     });
   });
 
-  it('shows what has changed, at the latest half a second later', () => {
+  it('show a change after half a second at the latest', () => {
     const { data, synced, models, state } = scene();
     synced();
     expect(data.services(ALL).found).toBe(0);
     models.put(model('a', 'flowers'));
-    // In the same millisecond, and so maybe after the count.
+    // In the same millisecond, and so possibly after the count.
     expect(data.services(ALL).found).toBe(0);
     state.now += 500;
     expect(data.services(ALL).found).toBe(1);
@@ -161,7 +161,7 @@ describe('what the page is told', () => {
     expect(data.services(ALL).totals.models.Loaded).toBe(2);
   });
 
-  it('stays small with many models', async () => {
+  it('stay small with many models', async () => {
     const { data, synced, models, services, state } = scene();
     synced();
     services.put(service('s0'));
@@ -189,7 +189,7 @@ describe('what the page is told', () => {
       await took(() => data.service({ ...asked, from: 9_900 })),
     ];
     report('the page with 20,000 models of 501 InferenceServices, medians', {
-      'list, all counted anew (ms)': first[0],
+      'list, counted again (ms)': first[0],
       'filtered (ms)': found[0],
       'the last page of 10,000 models (ms)': detail[0],
       'list (KiB)': first[1] / 1024,

@@ -8,7 +8,7 @@ import { AGENT_METRICS } from '../../../src/contract/residency-figures.ts';
 import { modelReplica, replicaFigures, serviceReplica } from '../../../src/page/page-replica.decide.ts';
 import type { ReplicaFigures } from '../../../src/page/page-replica.decide.ts';
 
-/** What the real metrics of an agent with three models say. */
+/** The figures from the metrics of a real agent with three models. */
 async function figuresOf({ onDemand }: { readonly onDemand: boolean }): Promise<ReplicaFigures> {
   const models = [
     { name: 'iris', phase: { phase: 'Loaded' }, bytes: 2048, attempts: 1, times: {} },
@@ -39,8 +39,8 @@ async function figuresOf({ onDemand }: { readonly onDemand: boolean }): Promise<
   return replicaFigures({ pod: 'flowers-0', ready: true, silent: '', samples });
 }
 
-describe('a replica, as the page shows it', () => {
-  it('counts its models by phase, and the requests that ask one of them', async () => {
+describe('a replica on the page', () => {
+  it('has counts of its models by phase, and of the requests to models', async () => {
     const replica = serviceReplica(await figuresOf({ onDemand: false }));
     expect(replica).toMatchObject({
       ...{ pod: 'flowers-0', ready: true, silent: '', residency: null },
@@ -53,7 +53,7 @@ describe('a replica, as the page shows it', () => {
     });
   });
 
-  it('says what is in memory where models may be asleep', async () => {
+  it('has the memory in use when models may be asleep', async () => {
     expect(serviceReplica(await figuresOf({ onDemand: true })).residency).toEqual({
       ...{ resident: 1, budget: 64, declared: 12, measured: 14, hits: 2, misses: 1 },
     });
@@ -63,17 +63,17 @@ describe('a replica, as the page shows it', () => {
     ['iris', { phase: 'Loaded', bytes: 2048, requests: { requests: 2, errors: 1, meanMs: 4 } }],
     ['__proto__', { phase: 'Failed', bytes: null, requests: { requests: 0, meanMs: null } }],
     ['constructor', { phase: '', bytes: null, requests: { requests: 0 } }],
-  ])('says of the model %s what that is there', async (name, wanted) => {
+  ])('has the figures of the model %s', async (name, wanted) => {
     expect(modelReplica(await figuresOf({ onDemand: true }), name)).toMatchObject(wanted);
   });
 
-  it('takes no phase from a pod that is none', () => {
+  it('ignores an invalid phase from a pod', () => {
     const samples = readMetrics(`${AGENT_METRICS}model_phase{model="a",phase="<b>"} 1\n`, AGENT_METRICS);
     const figures = replicaFigures({ pod: 'p', ready: true, silent: '', samples });
     expect([serviceReplica(figures).phases, modelReplica(figures, 'a').phase]).toEqual([[], '']);
   });
 
-  it('says why nothing is known of it', () => {
+  it('gives the reason when nothing is known', () => {
     const figures = replicaFigures({ pod: 'p', ready: false, silent: 'it does not run yet', samples: [] });
     expect(serviceReplica(figures)).toMatchObject({ silent: 'it does not run yet', requests: null });
     expect(modelReplica(figures, 'a')).toMatchObject({ silent: 'it does not run yet', requests: null });

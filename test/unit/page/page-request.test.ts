@@ -25,7 +25,7 @@ describe('a request to the page', () => {
     ],
     ['/api/v1/trainedmodels/ns/__proto__', { kind: 'model', namespace: 'ns', name: '__proto__' }],
     ['/api/v1/trainedmodels/ns/a.b%25', { kind: 'model', namespace: 'ns', name: 'a.b%' }],
-  ])('%s is read', (target, wanted) => {
+  ])('%s is accepted', (target, wanted) => {
     expect(read(target)).toEqual(wanted);
   });
 
@@ -43,7 +43,7 @@ describe('a request to the page', () => {
     [`${LIST}/%E0%A4%A/b`, 404],
     ['/api/v2/inferenceservices', 404],
     ['/api/', 404],
-  ])('%s is refused with %i', (target, status) => {
+  ])('%s is rejected with %i', (target, status) => {
     expect(read(target)).toMatchObject({ kind: 'refused', status });
   });
 
@@ -59,12 +59,15 @@ describe('a request to the page', () => {
     ['localhost:8088@evil.example', false],
     ['127.0.0.1.nip.io', false],
     ['10.0.0.1', false],
-  ])('that says Host: %s is answered: %s', (host, answered) => {
+  ])('with Host: %s is answered: %s', (host, answered) => {
     const { kind } = readPageRequest({ method: 'GET', target: '/', host });
     expect(kind === 'file').toBe(answered);
   });
 
-  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'CONNECT', undefined])('by %s is refused', (method) => {
-    expect(readPageRequest({ method, target: '/', host: 'localhost' })).toMatchObject({ status: 405 });
-  });
+  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'CONNECT', undefined])(
+    'with the method %s is rejected',
+    (method) => {
+      expect(readPageRequest({ method, target: '/', host: 'localhost' })).toMatchObject({ status: 405 });
+    },
+  );
 });

@@ -45,7 +45,7 @@ function row(inferenceService: InferenceService | undefined, pods: boolean[] = [
 }
 
 describe('the models of InferenceServices', () => {
-  it('are counted by state, with what is in the way', () => {
+  it('are counted by state, with their obstacles', () => {
     const tallies = tallyModels([
       model('a', 'Loaded'),
       model('b', 'Failed', '2026-01-01T00:00:00Z'),
@@ -80,7 +80,7 @@ describe('the models of InferenceServices', () => {
     ]
   >([
     [
-      'a failure before what waits, though that waits since later',
+      'a failure before newer waiting models',
       [
         ['w', 'MemoryResourceNotAvailable', '2026-02-01'],
         ['b', 'Failed', '2026-01-01'],
@@ -91,7 +91,7 @@ describe('the models of InferenceServices', () => {
       ],
     ],
     [
-      'of one reason the newest, with how many there are',
+      'the newest of one reason, with the count',
       [
         ['w1', 'MemoryResourceNotAvailable', '2026-01-01'],
         ['w2', 'MemoryResourceNotAvailable', '2026-03-01'],
@@ -100,7 +100,7 @@ describe('the models of InferenceServices', () => {
       [['MemoryResourceNotAvailable', 3, 'w2']],
     ],
     [
-      'each reason for which models wait, the most frequent first',
+      'each reason of waiting models, the most frequent first',
       [
         ['n', 'NoReplicas', '2026-01-01'],
         ['w1', 'MemoryResourceNotAvailable', '2026-01-01'],
@@ -111,7 +111,7 @@ describe('the models of InferenceServices', () => {
         ['NoReplicas', 1, 'n'],
       ],
     ],
-    ['nothing, when all are loaded', [['a', 'Loaded', '2026-01-01']], []],
+    ['nothing when all are loaded', [['a', 'Loaded', '2026-01-01']], []],
   ])('show %s', (_what, models, shown) => {
     const tallies = tallyModels(
       models.map(([name, reason, since]) => model(name, reason, `${since}T00:00:00Z`)),
@@ -120,7 +120,7 @@ describe('the models of InferenceServices', () => {
     expect(obstacles.map((one) => [one.reason, one.count, one.model])).toEqual(shown);
   });
 
-  it('stay few, whatever reasons a status holds', () => {
+  it('have a limited number of obstacles, for any reasons in a status', () => {
     const many = Array.from({ length: 1_000 }, (_, index) => model(`m${index}`, `Odd${index}`));
     const obstacles = tallyModels(many).get(KEY)?.obstacles ?? [];
     expect(obstacles.length).toBeLessThan(12);
@@ -128,7 +128,7 @@ describe('the models of InferenceServices', () => {
   });
 });
 
-describe('the line of an InferenceService', () => {
+describe('the row of an InferenceService', () => {
   it.each<[string, InferenceService | undefined, Partial<ServiceRow>]>([
     [
       'none',
@@ -147,7 +147,7 @@ describe('the line of an InferenceService', () => {
       { memory: { declared: 5, limit: 2 ** 30 } },
     ],
     [
-      'with a limit that is none',
+      'with an invalid limit',
       service({ sklearn: { resources: { limits: { memory: 'lots' } } } }),
       { memory: { declared: 5, limit: null } },
     ],
@@ -158,7 +158,7 @@ describe('the line of an InferenceService', () => {
       { ready: 'False', notReady: 'NoPods: none' },
     ],
     [
-      'of junk',
+      'with invalid fields',
       { ...service(7 as never), status: { conditions: 7 } as never },
       { multiModel: false, ready: 'Unknown' },
     ],
@@ -166,7 +166,7 @@ describe('the line of an InferenceService', () => {
     expect(row(inferenceService)).toMatchObject({ namespace: 'ns', name: 'flowers', ...wanted });
   });
 
-  it('takes a ready pod for an answer where nobody writes its status', () => {
+  it('is ready with a ready pod when no controller writes its status', () => {
     expect(row(service({ sklearn: {} }), [false, true])).toMatchObject({
       ready: 'True',
       replicas: { ready: 1, total: 2 },
@@ -179,7 +179,7 @@ describe('the line of an InferenceService', () => {
 });
 
 describe('the order', () => {
-  it('of InferenceServices is trouble first, then by name', () => {
+  it('of InferenceServices is by severity, then by name', () => {
     const line = (
       name: string,
       more: Partial<ServiceRow>,
@@ -207,7 +207,7 @@ describe('the order', () => {
     ).toEqual(lines.map(({ name }) => name));
   });
 
-  it('of models is the order of their states, then by name', () => {
+  it('of models is by state, then by name', () => {
     const lines = [
       ...MODEL_STATES.map((state) => ({ name: 'x', state })),
       { name: 'y', state: 'Loaded' as const },

@@ -10,7 +10,7 @@ import { milliseconds } from '../../../../src/lib/clock.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 
-/** Two of the requests below have room, three have not. */
+/** Two of the requests below fit, three do not. */
 const MOST_HELD = 250_000;
 const LARGE = JSON.stringify({ instances: ['x'.repeat(100_000)] });
 
@@ -18,7 +18,7 @@ describe('requests that wait for their batch', () => {
   let component: Server;
   let proxy: Proxy;
   let batcher: ReturnType<typeof startBatcher>;
-  /** Answers the calls that have come. */
+  /** Answers the calls that have arrived. */
   let answerAll: () => void;
 
   beforeEach(async () => {
@@ -53,15 +53,15 @@ describe('requests that wait for their batch', () => {
   const predict = (body: string) =>
     fetch(`http://127.0.0.1:${proxy.port}/v1/models/m:predict`, { method: 'POST', body });
   const underWay = (count: number) =>
-    eventuallyTrue(`${count} are under way`, () => proxy.activity().inFlight === count);
-  /** Answers what comes until all of these are over. */
+    eventuallyTrue(`${count} are in flight`, () => proxy.activity().inFlight === count);
+  /** Answers calls until all of these requests have ended. */
   async function answered(...requests: Promise<Response>[]): Promise<number[]> {
     const timer = setInterval(answerAll, 10);
     const answers = await Promise.all(requests);
     clearInterval(timer);
     return answers.map(({ status }) => status);
   }
-  /** Sends a part of a body, and no more. */
+  /** Sends only a part of a body. */
   async function begin(bytes: number, of: number): Promise<Socket> {
     const socket = connect(proxy.port, '127.0.0.1');
     const head = `POST /v1/models/m:predict HTTP/1.1\r\nHost: h\r\nContent-Length: ${of}\r\n\r\n`;
@@ -70,7 +70,7 @@ describe('requests that wait for their batch', () => {
     return socket;
   }
 
-  it('get 503 and the time to try again where there is no room, until others are answered', async () => {
+  it('get 503 with Retry-After when there is no room, until others are answered', async () => {
     const first = [predict(LARGE), predict(LARGE)];
     await underWay(2);
     const refused = await predict(LARGE);
@@ -80,7 +80,7 @@ describe('requests that wait for their batch', () => {
     expect(await answered(predict(LARGE))).toEqual([200]);
   });
 
-  it('give their room back when their clients leave, before or after their bodies have come', async () => {
+  it('release their room when their clients disconnect, before or after their bodies have arrived', async () => {
     for (const bytes of [LARGE.length - 1, LARGE.length]) {
       const sockets = [await begin(bytes, LARGE.length), await begin(bytes, LARGE.length)];
       await underWay(2);
@@ -90,7 +90,7 @@ describe('requests that wait for their batch', () => {
     }
   });
 
-  it('make room for each other: a body that comes slowly goes first', async () => {
+  it('make room for each other: a slow body is rejected first', async () => {
     const slow = await begin(90_000, 200_000);
     await underWay(1);
     const refused = text(slow);
@@ -106,19 +106,19 @@ describe('requests that wait for their batch', () => {
     ['objects', `{"instances":[${'{},'.repeat(9_999)}{}]}`],
     ['numbers', `{"instances":[${'1,'.repeat(19_999)}1]}`],
     ['no JSON', ','.repeat(20_000)],
-  ])('count by what they take once they are parsed, not by their text alone: %s', async (_, body) => {
+  ])('count by their parsed size, not only by their text: %s', async (_, body) => {
     const refused = await predict(body);
     expect([refused.status, await refused.text()]).toEqual([413, expect.stringContaining('values')]);
   });
 
-  it('do not spoil the batch of others by being deeper than can be written', async () => {
+  it('do not break the batch of others by nesting too deeply', async () => {
     const nested = (depth: number) => `{"instances":[${'['.repeat(depth)}${']'.repeat(depth)}]}`;
     const refused = await predict(nested(4_000));
     expect([refused.status, await refused.text()]).toEqual([400, "can't Unmarshal body\n"]);
     expect(await answered(predict(nested(900)))).toEqual([200]);
   });
 
-  it('count text as text: what is in it are no values', async () => {
+  it('do not count the content of a string as values', async () => {
     const body = JSON.stringify({ instances: [`,[{\\"`.repeat(10_000)] });
     expect(await answered(predict(body))).toEqual([200]);
   });

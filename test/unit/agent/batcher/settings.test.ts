@@ -14,13 +14,13 @@ describe("the batcher's flags", () => {
       { maxBatchsize: '1', maxLatency: '1' },
       { maxBatchSize: 1, maxLatency: 1 },
     ],
-    // KServe's agent starts with these; a timer takes no more.
+    // KServe's agent accepts these. A timer has a lower maximum.
     [
       { maxBatchsize: '3000000', maxLatency: '86400000' },
       { maxBatchSize: 3_000_000, maxLatency: 86_400_000 },
     ],
     [{ maxLatency: '99999999999999' }, { maxBatchSize: 32, maxLatency: 2 ** 31 - 1 }],
-  ])('%j are %j', (flags, settings) => {
+  ])('%j are read as %j', (flags, settings) => {
     expect(read(flags)).toEqual({ settings, faults: [] });
   });
 
@@ -30,7 +30,7 @@ describe("the batcher's flags", () => {
     [{ maxBatchsize: '0' }, '--max-batchsize "0" is not a whole number of at least 1'],
     [{ maxBatchsize: '1.5' }, '--max-batchsize "1.5" is not a whole number of at least 1'],
     [{ maxBatchsize: '' }, '--max-batchsize "" is not a whole number of at least 1'],
-  ])("%j do not run, as with KServe's agent", (flags, fault) => {
+  ])("%j are rejected, as by KServe's agent", (flags, fault) => {
     expect(read(flags).faults).toEqual([fault]);
   });
 });

@@ -11,7 +11,7 @@ import { configured } from '../../../support/mounted-config.ts';
 const MANY = 10_000;
 const POLLS = 20;
 
-/** All bytes that this process has read, of files or of anything else. */
+/** All bytes that this process has read, from files and others. */
 async function bytesRead(): Promise<number> {
   return Number(/^rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);
 }
@@ -21,7 +21,7 @@ describe('the watch of models.json', () => {
   const over = { abort: new AbortController(), watching: Promise.resolve() };
   const readings: ConfigReading[] = [];
   let polls = 0;
-  /** Its polls follow each other at once. */
+  /** The polls follow each other immediately. */
   const clock: Clock = {
     ...fakeClock(),
     sleep: async () => {
@@ -58,7 +58,7 @@ describe('the watch of models.json', () => {
   const named = (names: readonly string[]) =>
     JSON.stringify(names.map((name) => configured(name, `s3://models/${name}`)));
 
-  it('does not read a file again that nobody has touched', async () => {
+  it('does not read an unchanged file again', async () => {
     const text = named(Array.from({ length: MANY }, (_, index) => `m${index}`));
     await writeFile(path(), text);
     begin();
@@ -70,7 +70,7 @@ describe('the watch of models.json', () => {
     expect(readings).toHaveLength(1);
   });
 
-  it('sees a change of the same length, a file that goes, and one that comes', async () => {
+  it('notices a change of the same length, a deleted file, and a new one', async () => {
     await writeFile(path(), named(['a']));
     begin();
     await eventuallyTrue('it is read', () => readings.length === 1);
@@ -78,7 +78,7 @@ describe('the watch of models.json', () => {
     await writeFile(path(), named(['b']));
     await eventuallyTrue('it is read again', () => readings.length >= 2);
     await rm(path());
-    await eventuallyTrue('it is missed', () => readings.at(-1)?.kind === 'faulty');
+    await eventuallyTrue('the missing file is reported', () => readings.at(-1)?.kind === 'faulty');
     await writeFile(path(), named(['b']));
     await eventuallyTrue('it is back', () => readings.at(-1)?.kind === 'good');
     const names = readings.flatMap((reading) => (reading.kind === 'good' ? [...reading.models.keys()] : []));

@@ -9,7 +9,7 @@ import { playedEngine } from '../../../support/played-engine.ts';
 const HOUR = 3_600_000;
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
 
-/** An engine without disk and network: each pull and each load ends as the next answer says. */
+/** An engine without disk and network. Each pull and each load has the next result. */
 function scene(pulls: PullResult[], loads: ServerAnswer[]) {
   const clock = fakeClock();
   const spans: number[] = [];
@@ -36,16 +36,16 @@ function scene(pulls: PullResult[], loads: ServerAnswer[]) {
 }
 
 describe.each([
-  ['back an hour', -HOUR],
-  ['on an hour', HOUR],
+  ['back by an hour', -HOUR],
+  ['forward by an hour', HOUR],
 ])('the wall clock steps %s', (_name, step) => {
   const failed: PullResult = { kind: 'failed', reason: 'SourceUnavailable', message: 'away', retry: 'soon' };
   const refused: ServerAnswer = { kind: 'refused', reason: 'LoadFailed', message: 'no' };
 
   it.each<[string, PullResult[], ServerAnswer[]]>([
-    ['a download that failed', [failed], []],
-    ['a load that was refused', [], [refused]],
-  ])('%s is tried again when it was to be, not sooner nor later', async (_what, pulls, loads) => {
+    ['a failed download', [failed], []],
+    ['a rejected load', [], [refused]],
+  ])('%s is retried at the right time', async (_what, pulls, loads) => {
     const { clock, attempts, phase } = scene(pulls, loads);
     await clock.advance(pulls.length > 0 ? 1_500 : 2_500);
     expect(phase()).toBe('Failed');
@@ -57,7 +57,7 @@ describe.each([
     expect(phase()).toBe('Loaded');
   });
 
-  it('steps under way take as long as they take', async () => {
+  it('the durations of current steps are correct', async () => {
     const { clock, spans, phase } = scene([], []);
     await clock.advance(500);
     clock.stepWall(step);

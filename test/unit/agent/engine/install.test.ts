@@ -10,7 +10,7 @@ const [ONE, TWO] = [1, 2].map((version) => ({
   memory: '1',
 }));
 
-/** An engine whose store takes a second to put a version in place, or back. */
+/** An engine whose store takes a second to install a version or to restore the previous one. */
 function scene(seal?: () => Promise<void>) {
   const clock = fakeClock();
   const pulls: string[] = [];
@@ -27,7 +27,7 @@ function scene(seal?: () => Promise<void>) {
   );
   engine.serverUp(false);
   const wanted = (spec = ONE) => engine.setDesired(new Map([['m', spec!]]));
-  /** Lets a second pass, and has the engine decide again and again meanwhile. */
+  /** Lets a second pass, and lets the engine decide repeatedly meanwhile. */
   const busily = async () => {
     for (let turn = 0; turn < 10; turn++) {
       await new Promise(setImmediate);
@@ -38,8 +38,8 @@ function scene(seal?: () => Promise<void>) {
   return { engine, pulls, wanted, busily };
 }
 
-describe('a decision that is made while a version is put in place', () => {
-  it('has none of it fetched again', async () => {
+describe('a decision during the installation of a version', () => {
+  it('does not fetch it again', async () => {
     const { pulls, wanted, busily } = scene();
     wanted();
     await busily();
@@ -52,8 +52,8 @@ describe('a decision that is made while a version is put in place', () => {
   });
 });
 
-describe('a version that the disk would not take', () => {
-  it('is told to be loaded only once it has been fetched again and sealed', async () => {
+describe('a version that does not fit on the disk', () => {
+  it('is reported as loaded only after it has been fetched again and sealed', async () => {
     let seals = 0;
     const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
     const { engine, pulls, wanted, busily } = scene(() =>
@@ -63,7 +63,7 @@ describe('a version that the disk would not take', () => {
     wanted();
     await busily();
     await busily();
-    // The server has it, so that a removal unloads it; which version may be asked for no more.
+    // The server has it, so that a removal unloads it, but its version is no longer known.
     expect([model()?.failure?.reason, model()?.served.kind]).toEqual(['DiskFull', 'unknown']);
     for (let turn = 0; turn < 10; turn++) await busily();
     expect([pulls.length, seals, model()?.failure, model()?.served.kind]).toEqual([
@@ -76,7 +76,7 @@ describe('a version that the disk would not take', () => {
 });
 
 describe('a model server that ends while a version is flushed', () => {
-  it('is not believed to have it', async () => {
+  it('is not assumed to have it', async () => {
     const flushed = Promise.withResolvers<undefined>();
     const { engine, wanted, busily } = scene(() => flushed.promise.then(() => undefined));
     const model = () => [...engine.models()][0];

@@ -44,22 +44,26 @@ describe('decideFetch', () => {
     ['nothing wanted', { stored: A }, 'idle'],
     ['wanted and not on disk', { desired: A }, 'pull'],
     ['wanted and on disk', { desired: A, stored: A }, 'idle'],
-    ['the same memory written otherwise', { desired: A, stored: { ...A, memory: '1024Mi' } }, 'idle'],
+    ['the same memory in another unit', { desired: A, stored: { ...A, memory: '1024Mi' } }, 'idle'],
     ['another version on disk', { desired: B, stored: A }, 'pull'],
     ['fetched, not in place', { desired: B, stored: A, staged: B }, 'idle'],
-    ['wanted again while the version before is kept', { desired: A, stored: B, previous: A }, 'idle'],
-    ['failed a moment ago', { desired: A, failure: failure(A, { step: 'pull' }) }, 'wait'],
-    ['failed, and its time has come', { desired: A, failure: failure(A, { retryAt: EARLIER }) }, 'pull'],
+    ['wanted again while it is kept as the previous version', { desired: A, stored: B, previous: A }, 'idle'],
+    ['failed, retry not due', { desired: A, failure: failure(A, { step: 'pull' }) }, 'wait'],
+    ['failed, retry due', { desired: A, failure: failure(A, { retryAt: EARLIER }) }, 'pull'],
     ['another version failed', { desired: A, failure: failure(B) }, 'pull'],
-    ['on disk, load refused', { desired: A, stored: A, failure: failure(A) }, 'idle'],
-    ['under suspicion, too early', { desired: A, stored: A, failure: failure(A, { refetch: true }) }, 'wait'],
+    ['on disk, load failed', { desired: A, stored: A, failure: failure(A) }, 'idle'],
     [
-      'under suspicion, time has come',
+      'files suspect, retry not due',
+      { desired: A, stored: A, failure: failure(A, { refetch: true }) },
+      'wait',
+    ],
+    [
+      'files suspect, retry due',
       { desired: A, stored: A, failure: failure(A, { refetch: true, retryAt: EARLIER }) },
       'pull',
     ],
     [
-      'under suspicion, fetched again',
+      'files suspect, fetched again',
       { desired: A, stored: A, staged: A, failure: failure(A, { refetch: true }) },
       'idle',
     ],
@@ -69,7 +73,7 @@ describe('decideFetch', () => {
     expect(decideFetch(view(known), DOWN, NOW).kind).toBe(expected);
   });
 
-  it('fetches what a server has refused only when there is a server to take it', () => {
+  it('fetches again after a failed load only when the server is up', () => {
     const refused = view({ desired: A, failure: failure(A, { refused: true, retryAt: EARLIER }) });
     expect(decideFetch(refused, UP, NOW).kind).toBe('pull');
     expect(decideFetch(refused, DOWN, NOW).kind).toBe('idle');
@@ -82,9 +86,9 @@ describe('decideServe', () => {
     ['nothing at all', {}, UP, 'idle'],
     ['not wanted, loaded', { stored: A, served: loaded(A) }, UP, 'unload'],
     ['not wanted, perhaps loaded', { stored: A, served: { kind: 'unknown' } }, UP, 'unload'],
-    ['not wanted, loaded, server away', { stored: A, served: loaded(A) }, DOWN, 'idle'],
+    ['not wanted, loaded, server down', { stored: A, served: loaded(A) }, DOWN, 'idle'],
     ['not wanted, files left', { stored: A }, DOWN, 'remove'],
-    ['not wanted, the version before left', { previous: A }, UP, 'remove'],
+    ['not wanted, previous version left', { previous: A }, UP, 'remove'],
     [
       'not wanted, unload failed',
       { stored: A, served: loaded(A), failure: failure(A, { step: 'unload' }) },
@@ -93,60 +97,65 @@ describe('decideServe', () => {
     ],
     ['no files yet', { desired: A }, UP, 'idle'],
     ['fetched', { desired: A, staged: A }, UP, 'install'],
-    ['fetched, server away', { desired: A, staged: A }, DOWN, 'install'],
-    ['fetched, not wanted any more', { desired: B, stored: A, staged: C, served: loaded(A) }, UP, 'idle'],
+    ['fetched, server down', { desired: A, staged: A }, DOWN, 'install'],
+    ['fetched, no longer wanted', { desired: B, stored: A, staged: C, served: loaded(A) }, UP, 'idle'],
     ['in place', { desired: A, stored: A }, UP, 'load'],
-    ['in place, server away', { desired: A, stored: A }, DOWN, 'idle'],
+    ['in place, server down', { desired: A, stored: A }, DOWN, 'idle'],
     [
-      'in place, the version before loaded',
+      'in place, previous version loaded',
       { desired: B, stored: B, previous: A, served: loaded(A) },
       UP,
       'load',
     ],
-    ['in place, version not known', { desired: A, stored: A, served: { kind: 'unknown' } }, UP, 'load'],
+    ['in place, version unknown', { desired: A, stored: A, served: { kind: 'unknown' } }, UP, 'load'],
     ['loaded', { desired: A, stored: A, served: loaded(A) }, UP, 'idle'],
-    ['refused a moment ago', { desired: A, stored: A, failure: failure(A) }, UP, 'wait'],
+    ['load failed, retry not due', { desired: A, stored: A, failure: failure(A) }, UP, 'wait'],
     [
-      'refused, its time has come',
+      'load failed, retry due',
       { desired: A, stored: A, failure: failure(A, { refused: true, retryAt: EARLIER }) },
       UP,
       'load',
     ],
     [
-      'refused, server away',
+      'load failed, server down',
       { desired: A, stored: A, failure: failure(A, { refused: true }) },
       DOWN,
       'withdraw',
     ],
     [
-      'not refused, server away',
+      'another failure, server down',
       { desired: A, stored: A, failure: failure(A, { retryAt: EARLIER }) },
       DOWN,
       'idle',
     ],
     [
-      'refused, server away, old one put back',
+      'load failed, server down, old version restored',
       { desired: B, stored: A, failure: failure(B, { refused: true }) },
       DOWN,
       'idle',
     ],
     [
-      'the old one refused too, server away',
+      'old version failed too, server down',
       { desired: B, stored: A, fallbackFailure: failure(A, { refused: true }) },
       DOWN,
       'withdraw',
     ],
     [
-      'files under suspicion',
+      'files suspect',
       { desired: A, stored: A, failure: failure(A, { refetch: true, retryAt: EARLIER }) },
       UP,
       'idle',
     ],
-    ['A, B, A before B was loaded', { desired: A, stored: B, previous: A, served: loaded(A) }, UP, 'goBack'],
-    ['update on its way, old one answers', { desired: B, stored: A, served: loaded(A) }, UP, 'idle'],
-    ['update on its way, server was restarted', { desired: B, stored: A }, UP, 'load'],
     [
-      'the same, and the old one was refused',
+      'A, B, then A before B was loaded',
+      { desired: A, stored: B, previous: A, served: loaded(A) },
+      UP,
+      'goBack',
+    ],
+    ['update in progress, old version loaded', { desired: B, stored: A, served: loaded(A) }, UP, 'idle'],
+    ['update in progress, server restarted', { desired: B, stored: A }, UP, 'load'],
+    [
+      'update in progress, server restarted, load of the old version failed',
       { desired: B, stored: A, fallbackFailure: failure(A) },
       UP,
       'wait',
@@ -156,15 +165,15 @@ describe('decideServe', () => {
     expect(decideServe(view(known), serverUp, NOW).kind).toBe(expected);
   });
 
-  it('loads the old version while the new one cannot be had', () => {
+  it('loads the old version while the new one is unavailable', () => {
     expect(decideServe(view({ desired: B, stored: A, failure: failure(B) }), UP, NOW)).toMatchObject({
       kind: 'load',
       spec: A,
     });
   });
 
-  /** Every state that the parts allow, so that no combination is left without a sensible answer. */
-  it('never loads what is not in place, and never touches files of a loaded model that is not wanted', () => {
+  /** Every combination of the parts, so that each has a sensible result. */
+  it('never loads a version that is not in place, and never removes files of a loaded model', () => {
     const versions = [undefined, A, B];
     const servings = [{ kind: 'absent' }, { kind: 'unknown' }, loaded(A), loaded(B)] as const;
     const refused = failure(A, { refused: true });

@@ -11,7 +11,7 @@ describe('making the model directory', () => {
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
-  it('makes what is missing above it, takes what is there, and says where a link leads', async () => {
+  it('creates missing parents, accepts an existing directory, and follows a link', async () => {
     expect(makeDirectory(join(root, 'a/b/c'))).toBe(join(root, 'a/b/c'));
     expect(makeDirectory(join(root, 'a/b/c'))).toBe(join(root, 'a/b/c'));
     expect((await stat(join(root, 'a/b/c'))).isDirectory()).toBe(true);
@@ -31,7 +31,7 @@ describe('making the model directory', () => {
     'DANGLING',
     'DANGLING/models',
     'LOOP/models',
-  ])('%s: says that it cannot be made, at once', async (path) => {
+  ])('%s: fails at once with the reason', async (path) => {
     await writeFile(join(root, 'file'), '');
     await symlink(join(root, 'nothing'), join(root, 'dangling'));
     await symlink(join(root, 'loop'), join(root, 'loop'));

@@ -16,9 +16,9 @@ describe('removing a tree', () => {
     ['nothing', () => Promise.resolve()],
     ['a file', () => writeFile(join(root, 'x'), '')],
     ['an empty directory', () => mkdir(join(root, 'x'))],
-    ['more files than are read at once', () => files(join(root, 'x'), 1_000)],
+    ['more files than one read returns', () => files(join(root, 'x'), 1_000)],
     [
-      'directories with directories, named as the lifted ones are',
+      'nested directories with the names of lifted ones',
       async () => {
         for (const way of ['a/b/c', 'a/d', '.lifted-1/.lifted-1', '.lifted-2/x', 'e']) {
           await mkdir(join(root, 'x', way), { recursive: true });
@@ -26,14 +26,14 @@ describe('removing a tree', () => {
         }
       },
     ],
-    ['a tree deeper than a path may be long', () => deep(join(root, 'x'), 40)],
+    ['a tree deeper than the maximum length of a path', () => deep(join(root, 'x'), 40)],
   ])('%s', async (_name, make) => {
     await make();
     await removeTree(join(root, 'x'));
     expect(await readdir(root)).toEqual([]);
   });
 
-  it('removes links, never what they lead to', async () => {
+  it('removes links, but not their targets', async () => {
     await files(join(root, 'kept'), 3);
     await mkdir(join(root, 'x/inner'), { recursive: true });
     for (const place of ['x/a', 'x/inner/a', 'y']) symlinkSync(join(root, 'kept'), join(root, place));
@@ -43,7 +43,7 @@ describe('removing a tree', () => {
     expect(await readdir(join(root, 'kept'))).toHaveLength(3);
   });
 
-  it('does not go by way of a link', async () => {
+  it('does not follow a link', async () => {
     await files(join(root, 'kept/x'), 3);
     symlinkSync(join(root, 'kept'), join(root, 'link'));
     await expect(removeTree(join(root, 'link/x'))).rejects.toMatchObject({ code: 'PLANTED_ENTRY' });
@@ -56,7 +56,7 @@ async function files(directory: string, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) await writeFile(join(directory, `f${index}`), '');
 }
 
-/** Built from its end, since no path reaches that far. */
+/** Built from its end, because no path reaches that deep. */
 async function deep(path: string, depth: number): Promise<void> {
   await mkdir(path);
   for (let level = 1; level < depth; level += 1) {

@@ -18,7 +18,7 @@ function recordOf(body: string, id = 'id'): LogRecord {
 }
 
 describe('the room', () => {
-  it('holds so many bytes, of records and of bodies that still come', () => {
+  it('limits the bytes of records and of incomplete bodies', () => {
     const room = createRoom({ events: 10, bytes: 10 });
     const one = copyBody(room, 100);
     const other = copyBody(room, 100);
@@ -33,12 +33,12 @@ describe('the room', () => {
     expect(room.size()).toEqual({ events: 0, bytes: 0 });
   });
 
-  it('holds so many events', () => {
+  it('limits the number of events', () => {
     const room = createRoom({ events: 2, bytes: 10 });
     expect([room.enter(), room.enter(), room.enter()]).toEqual([true, true, false]);
   });
 
-  it('gives back what a body held that is given up', () => {
+  it('releases the bytes of a cancelled body', () => {
     const room = createRoom({ events: 2, bytes: 10 });
     const copy = copyBody(room, 3);
     copy.add(Buffer.from('12345'));
@@ -50,7 +50,7 @@ describe('the room', () => {
 });
 
 describe('the queue', () => {
-  it('is crowded by more than half of the events or bytes, those that are being sent among them', () => {
+  it('is crowded by more than half of the events or bytes, including those being sent', () => {
     const queue = createParcelQueue({ events: 4, bytes: 10 });
     const parcels = ['', '', '12345', '6'].map((body) => [recordOf(body)]);
     queue.add(parcels[0]!);
@@ -66,7 +66,7 @@ describe('the queue', () => {
   });
 });
 
-describe('a sink that takes nothing', () => {
+describe('a sink that fails', () => {
   const outcomes: SendOutcome[] = [];
   const sent: string[] = [];
   const pauses: { readonly span: Milliseconds; readonly end: () => void }[] = [];
@@ -101,7 +101,7 @@ describe('a sink that takes nothing', () => {
     for (const list of [outcomes, sent, pauses, counted]) list.length = 0;
   });
 
-  it('is left alone for a while after each failure, also when events make way for others', async () => {
+  it('gets a pause after each failure, also when events are dropped for others', async () => {
     outcomes.push({ kind: 'later', why: '' }, { kind: 'later', why: '' });
     const { offer, stop } = delivery(createParcelQueue({ events: 4, bytes: 100 }), 1);
     for (const body of ['1', '2', '3', '4']) offer([recordOf(body)]);
@@ -116,7 +116,7 @@ describe('a sink that takes nothing', () => {
     await stop();
   });
 
-  it('is asked for all that waits as soon as it has taken one', async () => {
+  it('gets all waiting events as soon as it has accepted one', async () => {
     for (let failures = 0; failures < 3; failures += 1) outcomes.push({ kind: 'later', why: '' });
     const { offer, stop } = delivery(createParcelQueue({ events: 100, bytes: 100 }), 3);
     for (const body of ['1', '2', '3']) offer([recordOf(body)]);
@@ -128,7 +128,7 @@ describe('a sink that takes nothing', () => {
     await stop();
   });
 
-  it('loses what it has not taken when time is up', async () => {
+  it('loses the events that it has not accepted in time', async () => {
     outcomes.push({ kind: 'later', why: '' });
     const { offer, stop } = delivery(createParcelQueue({ events: 100, bytes: 100 }), 1);
     for (const body of ['1', '2']) offer([recordOf(body)]);
@@ -141,21 +141,21 @@ describe('a sink that takes nothing', () => {
 });
 
 describe('a head', () => {
-  it('gives its id, type and metadata', () => {
+  it('has an id, a type and metadata', () => {
     const raw = ['ce-id', 'x', 'Content-Type', 'a', 'X-TEAM', 'one', 'x-team', 't\xc3\xa4', 'Host', 'h'];
     const { id, contentType, metadata } = recordHead(raw, new Set(['X-Team', 'Host']), () => 'made');
     expect([id, contentType]).toEqual(['x', 'a']);
     expect([...metadata]).toEqual([['X-Team', ['one', 'tä']]]);
   });
 
-  it.each([[['Ce-Id', '']], [[]]])('gets an id where it has none: %j', (raw) => {
+  it.each([[['Ce-Id', '']], [[]]])('gets a new id if it has none: %j', (raw) => {
     expect(recordHead(raw, new Set(), () => 'made')).toEqual({
       ...{ id: 'made', contentType: '', metadata: new Map() },
     });
   });
 });
 
-describe('an answer of a sink', () => {
+describe('a response of a sink', () => {
   it.each([
     [200, 'sent'],
     [202, 'sent'],
@@ -170,12 +170,12 @@ describe('an answer of a sink', () => {
   });
 });
 
-describe("an object's key", () => {
+describe('the key of an object', () => {
   it.each([
     ['id', 'p/ns/isvc/logs/id-request.json'],
     ['../../other', 'p/ns/isvc/logs/..%2F..%2Fother-request.json'],
     ['a\nb', 'p/ns/isvc/logs/a%0Ab-request.json'],
-  ])('of the id %j', (id, key) => {
+  ])('for the id %j', (id, key) => {
     const flags = { ...LOGGER_FLAG_DEFAULTS, logUrl: 's3://b', inferenceService: 'isvc', namespace: 'ns' };
     const { origin } = readLogger(flags, 9081).settings!;
     expect(objectKey({ prefix: 'p/', storePath: '/logs' }, recordOf('', id), origin, 'json')).toBe(key);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { canonicalHeader, goDuration, goJson, goStringSlice } from '../../../../src/agent/logger/go-text.ts';
 import { goUrl, goUrlString, goUrlText } from '../../../../src/agent/logger/go-url.ts';
 
-describe('texts as Go reads and writes them', () => {
+describe('texts in the format of Go', () => {
   it.each([
     ['0', 0],
     ['0s', 0],
@@ -14,7 +14,7 @@ describe('texts as Go reads and writes them', () => {
   ])('the duration %s', (text, value) => {
     expect(goDuration(text)).toBeCloseTo(value);
   });
-  it.each(['', '10', '1x', 's', '1s2', '1 s', '+'])('%j is no duration', (text) => {
+  it.each(['', '10', '1x', 's', '1s2', '1 s', '+'])('%j is not a duration', (text) => {
     expect(goDuration(text)).toBeUndefined();
   });
 
@@ -34,7 +34,7 @@ describe('texts as Go reads and writes them', () => {
     expect(goStringSlice(lines)).toEqual(values);
   });
 
-  it('JSON, where HTML has to be kept out', () => {
+  it('JSON with escaped HTML characters', () => {
     expect(goJson({ a: '<&>\u2028' })).toBe('{"a":"\\u003c\\u0026\\u003e\\u2028"}');
   });
 
@@ -51,11 +51,11 @@ describe('texts as Go reads and writes them', () => {
     ['pod-a', 'pod-a'],
     ['http://localhost:9081/', 'http://localhost:9081/'],
     ['http://h/a%2Fb?q=ä', 'http://h/a%2Fb?q=ä'],
-  ])('the URL %s as a text is %s', (text, string) => {
+  ])('the URL %s as a string is %s', (text, string) => {
     expect(goUrlString(text)).toBe(string);
   });
 
-  it('a URL after its way through JSON', () => {
+  it('a URL after encoding as JSON', () => {
     expect(goUrlText('abfs://container@account/x')).toBe('abfs://@account/x');
     expect(goUrl('abfs://container@account/x')).toMatchObject({ User: {}, Host: 'account', Path: '/x' });
     expect(goUrl('mailto:x')).toMatchObject({ Scheme: 'mailto', Opaque: 'x', Path: '' });

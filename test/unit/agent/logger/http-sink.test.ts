@@ -65,7 +65,7 @@ describe('a sink with TLS', () => {
     return kind;
   }
 
-  it('gets events when the CA file has its authority', async () => {
+  it('receives events when the CA file contains its authority', async () => {
     await writeFile(join(directory, 'service-ca.crt'), authority);
     const sink = sinkWith(false);
     expect(await send(sink)).toBe('sent');
@@ -73,7 +73,7 @@ describe('a sink with TLS', () => {
     expect(events).toBe(1);
   });
 
-  it('gets none while it is not trusted, and the first after the CA file has its authority', async () => {
+  it('receives none while it is not trusted, and the first one after the CA file contains its authority', async () => {
     const sink = sinkWith(false);
     expect(await send(sink)).toBe('later');
     await writeFile(join(directory, 'service-ca.crt'), authority);
@@ -84,7 +84,7 @@ describe('a sink with TLS', () => {
     expect(events).toBe(1);
   });
 
-  it('gets events without being trusted when verification is skipped', async () => {
+  it('receives events without trust when verification is skipped', async () => {
     const sink = sinkWith(true);
     expect(await send(sink)).toBe('sent');
     sink.close();

@@ -18,7 +18,7 @@ function recordOf(body: string, id = 'id'): LogRecord {
   return { ...of, metadata: new Map(), body: Buffer.from(body), time: 0 as EpochMs };
 }
 
-/** Waits until what is expected holds. */
+/** Waits until the expectation holds. */
 function becomes(expected: () => void): Promise<void> {
   return eventually(() => {
     expected();
@@ -26,8 +26,8 @@ function becomes(expected: () => void): Promise<void> {
   });
 }
 
-describe('records that change threads', () => {
-  it('are the same afterwards', () => {
+describe('records sent to another thread', () => {
+  it('are unchanged', () => {
     const records: LogRecord[] = [
       { ...recordOf('\0\xff'), metadata: new Map([['X-Team', ['ä', '"']]]) },
       { ...recordOf(''), id: 'ü\x01', kind: 'response', contentType: '', time: 1.5 as EpochMs },
@@ -50,7 +50,7 @@ describe('the outbox', () => {
     due = [];
   });
 
-  it('passes on together what comes within a moment', async () => {
+  it('passes records of a short time on together', async () => {
     outbox.add(recordOf('1'));
     outbox.add(recordOf('2'));
     expect(passed).toEqual([]);
@@ -70,7 +70,7 @@ describe('the outbox', () => {
   });
 });
 
-describe('the thread that sends', () => {
+describe('the sending thread', () => {
   let sink: LogSinkServer | undefined;
   let thread: Awaited<ReturnType<typeof openLogThread>> | undefined;
   afterEach(async () => {
@@ -83,7 +83,7 @@ describe('the thread that sends', () => {
     const { settings } = readLogger({ ...LOGGER_FLAG_DEFAULTS, logUrl, workers: '1' }, 9081);
     const { sink: to, origin, workers, queueEvents, queueBytes } = settings!;
     const log = recordingLogger();
-    const told: Progress[] = [];
+    const reported: Progress[] = [];
     const lost: { events: number; bytes: number; why: string }[] = [];
     const sleeps: Milliseconds[] = [];
     const clock = {
@@ -95,39 +95,43 @@ describe('the thread that sends', () => {
     thread = await openLogThread({
       ...{ entry, environment: { PATH: '/bin', NONE: undefined }, clock, log },
       start: { settings: { sink: to, origin, workers, queueEvents, queueBytes }, caDirectory: '/nowhere' },
-      progressed: (progress) => told.push(progress),
+      progressed: (progress) => reported.push(progress),
       lost: (gone, why) => lost.push({ ...gone, why }),
     });
-    return { thread, told, lost, lines: log.lines, sleeps };
+    return { thread, reported, lost, lines: log.lines, sleeps };
   }
 
-  it('sends what it has when it is stopped, and tells so', async () => {
+  it('sends its records when it is stopped, and reports the counts', async () => {
     sink = await startLogSink();
-    const { thread: opened, told, lost } = await open(moduleFile('agent/logger/log-thread-main'), sink.url);
+    const {
+      thread: opened,
+      reported,
+      lost,
+    } = await open(moduleFile('agent/logger/log-thread-main'), sink.url);
     opened.post([recordOf('one'), recordOf('two')]);
     await opened.stop(new AbortController().signal);
     expect(sink.events.map(({ body }) => body.toString())).toEqual(['one', 'two']);
     const sum = (name: 'events' | 'bytes' | 'sent' | 'dropped' | 'failed') =>
-      told.reduce((all, progress) => all + progress[name], 0);
+      reported.reduce((all, progress) => all + progress[name], 0);
     expect([sum('events'), sum('bytes'), sum('sent'), sum('dropped'), sum('failed')]).toEqual([
       2, 6, 2, 0, 0,
     ]);
     expect(lost).toEqual([]);
   });
 
-  it('tells what it dropped when time is up', async () => {
+  it('reports dropped records when it must stop at once', async () => {
     sink = await startLogSink();
     sink.manner = 'hangs';
-    const { thread: opened, told } = await open(moduleFile('agent/logger/log-thread-main'), sink.url);
+    const { thread: opened, reported } = await open(moduleFile('agent/logger/log-thread-main'), sink.url);
     opened.post([recordOf('one'), recordOf('two')]);
     await opened.stop(AbortSignal.abort());
-    expect(told.map(({ dropped, why }) => [dropped, why])).toEqual([[2, 'the agent ended']]);
+    expect(reported.map(({ dropped, why }) => [dropped, why])).toEqual([[2, 'the agent ended']]);
   });
 
   const playing = (script: string): URL =>
     new URL(`data:text/javascript,import { parentPort as port } from 'node:worker_threads'; ${script}`);
 
-  it('is started again when it dies, and what it had is lost', async () => {
+  it('is restarted when it dies, and its records are lost', async () => {
     const dying =
       "port.postMessage({ type: 'open' }); port.on('message', () => { throw new Error('no more'); });";
     const { thread: opened, lost, lines, sleeps } = await open(playing(dying));
@@ -142,7 +146,7 @@ describe('the thread that sends', () => {
     expect(lines.map(({ message, fields }) => [message, fields])).toEqual([
       [`${why}; it is started again`, { why: expect.stringMatching(/^Error at .*data:text/) }],
     ]);
-    // The next one takes records, and dies of them as well.
+    // The next one accepts records, and also dies of them.
     await eventually(() => {
       opened.post([recordOf('three')]);
       expect(lines.length).toBeGreaterThan(1);
@@ -154,13 +158,13 @@ describe('the thread that sends', () => {
   it.each([
     ["port.postMessage({ type: 'unopened', message: 'no such bucket' })", /cannot be opened: no such bucket/],
     ["throw new Error('broken')", /cannot be opened: Error at /],
-  ])('is an error where it cannot begin: %s', async (script, message) => {
+  ])('fails if it cannot start: %s', async (script, message) => {
     await expect(open(playing(script))).rejects.toMatchObject({
       ...{ code: 'LOG_SINK_NOT_OPENED', message: expect.stringMatching(message) },
     });
   });
 
-  it('is ended when it does not say that it has stopped', async () => {
+  it('is terminated if it does not stop', async () => {
     const deaf = "port.postMessage({ type: 'open' }); port.on('message', () => { for (;;); });";
     const { thread: opened, lost } = await open(playing(deaf));
     opened.post([recordOf('one')]);

@@ -17,7 +17,7 @@ const ORIGIN = {
   ...{ tlsSkipVerify: false, annotations: new Map<string, string>() },
 };
 
-describe('a marshaller of another process', () => {
+describe('an external marshaller', () => {
   let server: Server;
   let asked: unknown;
   let respond: (outgoing: ServerResponse) => void;
@@ -43,7 +43,7 @@ describe('a marshaller of another process', () => {
     return marshal([RECORD], new AbortController().signal);
   }
 
-  it('gets the records as JSON; its answer is the object, and its header says the extension', async () => {
+  it('receives the records as JSON, and returns the object and its extension', async () => {
     respond = (outgoing) => outgoing.setHeader('X-Log-Marshal-Extension', 'avro').end('bytes');
     expect(await marshalled()).toEqual({ data: Buffer.from('bytes'), extension: 'avro' });
     expect(asked).toEqual([expect.objectContaining({ id: 'one', namespace: 'ns' })]);
@@ -51,8 +51,8 @@ describe('a marshaller of another process', () => {
 
   it.each([
     ['no extension', undefined],
-    ['an extension that would lead elsewhere', '../../x'],
-  ])('writes .json after %s', async (_what, extension) => {
+    ['an extension with a path traversal', '../../x'],
+  ])('uses .json for %s', async (_what, extension) => {
     respond = (outgoing) => {
       if (extension !== undefined) outgoing.setHeader('X-Log-Marshal-Extension', extension);
       outgoing.end('bytes');
@@ -63,7 +63,7 @@ describe('a marshaller of another process', () => {
   it.each([
     [500, true],
     [400, false],
-  ])('is at fault when it answers %d; tried again: %s', async (status, retryable) => {
+  ])('fails with status %d, retryable: %s', async (status, retryable) => {
     respond = (outgoing) => outgoing.writeHead(status).end();
     await expect(marshalled()).rejects.toMatchObject({ code: 'LOG_MARSHALLER_FAILED', retryable });
   });

@@ -31,7 +31,7 @@ describe("the logger's flags", () => {
   });
 
   it.each(['kafka://broker/topic', 'message-dumper:8080', 'message-dumper', 's3://', 'file:///tmp/x'])(
-    '%s is no place to log to: the pod starts all the same, and the log says so',
+    '%s is not a valid sink: the pod starts, and the agent logs it',
     (logUrl) => {
       const { settings, faults, remarks } = read({ logUrl });
       expect(settings).toBeUndefined();
@@ -71,14 +71,14 @@ describe("the logger's flags", () => {
     [{ logUrl: 's3://b', logMarshallerPort: '1' }, /--log-marshaller-port has no effect/],
     [{ logUrl: 's3://b', logStoreFormat: 'xml' }, /"xml" is none of json, csv, parquet; json is used/],
     [{ metadataHeaders: ['x-team'] }, /x-team matches no header, as in KServe; write X-Team/],
-  ])('%j is taken, with a word for the log', (flags, words) => {
+  ])('%j is accepted with a warning in the log', (flags, words) => {
     const { faults, remarks, settings } = read(flags);
     expect(faults).toEqual([]);
     expect(settings).toBeDefined();
     expect(remarks).toEqual([expect.stringMatching(words)]);
   });
 
-  it('reads lists as Go does: again and again, and with quotes', () => {
+  it('read lists like Go: repeated, and with quotes', () => {
     const { settings } = read({
       metadataHeaders: ['X-A,X-B', 'X-C'],
       metadataAnnotations: ['a=1,"b=2,3"', 'c=d=e'],

@@ -42,7 +42,7 @@ describe('the tap', () => {
   };
   const texts = () => taken.map(({ kind, id, body }) => `${kind} ${id} ${body.toString()}`);
 
-  it('gives a request and its answer one id', () => {
+  it('gives a request and its response the same id', () => {
     pass(tap({}), 'one', 200, 'two');
     expect(texts()).toEqual(['request made-1 one', 'response made-1 two']);
   });
@@ -51,18 +51,18 @@ describe('the tap', () => {
     ['all', ['request made-1 one', 'response made-1 two']],
     ['request', ['request made-1 one']],
     ['response', ['response made-1 two']],
-  ])('takes what --log-mode %s asks for', (logMode, records) => {
+  ])('logs the messages of --log-mode %s', (logMode, records) => {
     pass(tap({ logMode }), 'one', 200, 'two');
     expect(texts()).toEqual(records);
   });
 
-  it('takes no answer but 200', () => {
+  it('logs only responses with status 200', () => {
     pass(tap({}), 'one', 201, 'two');
     expect(texts()).toEqual(['request made-1 one']);
     expect(room.size()).toEqual({ events: 1, bytes: 3 });
   });
 
-  it('does nothing but count what there is no place for: it copies no body, reads no head and makes no id', () => {
+  it('only counts messages beyond the room, without copying a body, reading a head or making an id', () => {
     const look = tap({});
     pass(look, 'one', 200, 'two');
     let reads = 0;
@@ -81,7 +81,7 @@ describe('the tap', () => {
     });
   });
 
-  it('gives back what was held for a request whose end does not come', () => {
+  it('releases the bytes of a request that does not end', () => {
     const sight = tap({})([]);
     sight.request.add(Buffer.from('one'));
     sight.answer(200).add(Buffer.from('two'));

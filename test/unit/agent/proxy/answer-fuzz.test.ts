@@ -11,7 +11,7 @@ import { exchangeBytes } from '../../../support/proxy-exchange.ts';
 import { change } from '../../../support/proxy-fuzz.ts';
 import { sized } from '../../../support/tier.ts';
 
-/** FUZZ_SECONDS lengthens the search. */
+/** FUZZ_SECONDS extends the search. */
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 4, soak: 120 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const AT_ONCE = 8;
@@ -69,7 +69,7 @@ const oddAnswer = fc
   .tuple(answer, fc.array(change(), { maxLength: 2 }))
   .map(([text, changes]) => changes.reduce((bytes, apply) => apply(bytes), text));
 
-describe('answers of a component, changed at random', () => {
+describe('randomly changed responses of a component', () => {
   let component: Server;
   let proxy: Proxy;
   let answers: readonly string[] = [];
@@ -84,7 +84,7 @@ describe('answers of a component, changed at random', () => {
         if (odd === '') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine');
         else if (odd !== undefined) {
           socket.write(answers[Number(odd)] ?? '', 'latin1');
-          // After that nothing more comes, whatever the answer says.
+          // After that, nothing more is sent, whatever the response announces.
           setTimeout(() => socket.end(), 30);
         }
       });
@@ -102,7 +102,7 @@ describe('answers of a component, changed at random', () => {
     exchangeBytes(proxy.port, `${method} /${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`, 20_000);
 
   it(
-    'end with their own request, and leave nothing to the next one',
+    'end with their own request, and do not affect the next one',
     async () => {
       let count = 0;
       const methods = some('GET', 'POST', 'HEAD');
@@ -122,7 +122,7 @@ describe('answers of a component, changed at random', () => {
         endOnFailure: true,
       });
       console.log(`[measured] ${count} odd answers, seed ${SEED}`);
-      await eventuallyTrue('nothing is left under way', () => proxy.activity().inFlight === 0);
+      await eventuallyTrue('nothing is in flight', () => proxy.activity().inFlight === 0);
     },
     (SECONDS + 60) * 1000,
   );

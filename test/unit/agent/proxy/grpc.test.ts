@@ -25,7 +25,7 @@ import { type PlayedWaker, playedWaker } from '../../../support/played-waker.ts'
 
 type Unary = (call: { readonly request: Buffer }, answer: sendUnaryData<Buffer>) => void;
 
-describe('gRPC for models that sleep', () => {
+describe('gRPC with on-demand models', () => {
   let component: Server;
   let componentPort: number;
   let proxy: Proxy;
@@ -78,7 +78,7 @@ describe('gRPC for models that sleep', () => {
   it.each([
     ['small', 0],
     ['large', 8 * 1024 ** 2],
-  ])('a model in memory: a %s request goes through, and is in flight meanwhile', async (_, padding) => {
+  ])('a model in memory: passes a %s request on and counts it as in flight', async (_, padding) => {
     waker.states.set('m', 'loaded');
     const request = inferRequest('m', [1], padding);
     expect((await client.call('ModelInfer', request)).equals(request)).toBe(true);
@@ -89,7 +89,7 @@ describe('gRPC for models that sleep', () => {
   it.each([
     ['small', 0],
     ['large', 8 * 1024 ** 2],
-  ])('a %s request waits for a sleeping model, and goes on whole', async (_, padding) => {
+  ])('a %s request waits for a sleeping model, and is passed on completely', async (_, padding) => {
     waker.states.set('m', 'asleep');
     const request = inferRequest('m', [1], padding);
     const answer = client.call('ModelInfer', request);
@@ -100,7 +100,7 @@ describe('gRPC for models that sleep', () => {
     await eventuallyTrue('it is over', () => waker.inFlight.get('m') === 0);
   });
 
-  it('a stream waits by its first message, and every message goes through in order', async () => {
+  it('a stream waits with its first message, and all messages are passed on in order', async () => {
     waker.states.set('m', 'asleep');
     const requests = [1, 2, 3].map((value) => inferRequest('m', [value]));
     const answers = client.stream(requests);
@@ -111,7 +111,7 @@ describe('gRPC for models that sleep', () => {
     );
   });
 
-  it('refused: UNAVAILABLE with the reason, and when to come again', async () => {
+  it('rejected: UNAVAILABLE with the reason and the time to retry', async () => {
     waker.states.set('m', 'asleep');
     const answer = client.call('ModelInfer', inferRequest('m'));
     const failed = expect(answer).rejects.toMatchObject({
@@ -129,17 +129,17 @@ describe('gRPC for models that sleep', () => {
     expect(served).toEqual([]);
   });
 
-  it('a client that gives up waits no more', async () => {
+  it('ends the wait when the client gives up', async () => {
     waker.states.set('m', 'asleep');
     const answer = client.call('ModelInfer', inferRequest('m'), { deadline: Date.now() + 500 });
     const failed = expect(answer).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
     await waits();
     await failed;
-    await eventuallyTrue('nobody waits', () => waker.waiting.size === 0);
+    await eventuallyTrue('no request waits', () => waker.waiting.size === 0);
     expect(served).toEqual([]);
   });
 
-  it('a sleeping model is ready and is not woken; what its metadata are is not made up', async () => {
+  it('reports a sleeping model as ready without waking it, and does not invent its metadata', async () => {
     waker.states.set('m', 'asleep');
     expect(firstField(await client.call('ModelReady', inferRequest('m')))).toBe(true);
     await expect(client.call('ModelMetadata', inferRequest('m'))).rejects.toMatchObject({
@@ -148,13 +148,13 @@ describe('gRPC for models that sleep', () => {
     expect([waker.waits, served]).toEqual([[], []]);
   });
 
-  it("what is no model is the model server's own NOT_FOUND", async () => {
+  it("passes on the model server's own NOT_FOUND for an unknown model", async () => {
     await expect(client.call('ModelInfer', inferRequest('none'))).rejects.toMatchObject({
       code: status.NOT_FOUND,
     });
   });
 
-  it('a method that is not understood never says NOT_FOUND of a sleeping model', async () => {
+  it('does not return NOT_FOUND from an unknown method for a sleeping model', async () => {
     waker.states.set('m', 'asleep');
     await expect(client.call('ModelStatistics', inferRequest('m'))).rejects.toMatchObject({
       code: status.UNAVAILABLE,
@@ -162,11 +162,11 @@ describe('gRPC for models that sleep', () => {
     });
   });
 
-  it('what is for no model goes through, and so does an empty message', async () => {
+  it('passes on requests without a model, and empty messages', async () => {
     expect((await client.call('ServerLive', Buffer.alloc(0))).length).toBe(0);
   });
 
-  it('waits for a component that is away, and says so when it stays away', async () => {
+  it('waits for a component that is down, and returns UNAVAILABLE if it stays down', async () => {
     waker.states.set('m', 'loaded');
     component.forceShutdown();
     await expect(client.call('ModelInfer', inferRequest('m'))).rejects.toMatchObject({
@@ -179,7 +179,7 @@ describe('gRPC for models that sleep', () => {
     expect(firstField(await answer)).toBe('m');
   });
 
-  it('V2 over HTTP/2 without gRPC waits by its path', async () => {
+  it('a V2 request over HTTP/2 without gRPC waits by its path', async () => {
     waker.states.set('m', 'asleep');
     const session = connect(`http://127.0.0.1:${proxy.port}`);
     const call = session.request({ ':method': 'POST', ':path': '/v2/models/m/infer' });
@@ -194,14 +194,14 @@ describe('gRPC for models that sleep', () => {
   });
 });
 
-describe('the model that a gRPC message names', () => {
+describe('the name of the model in a gRPC message', () => {
   const framed = (message: Buffer, compressed = 0) => {
     const prefix = Buffer.alloc(5);
     prefix[0] = compressed;
     prefix.writeUInt32BE(message.length, 1);
     return Buffer.concat([prefix, message]);
   };
-  it('is read from as few bytes as there are', () => {
+  it('is read from as few bytes as possible', () => {
     const whole = framed(inferRequest('iris', [1, 2], 100));
     const found = Array.from({ length: whole.length + 1 }, (_, length) =>
       firstName(whole.subarray(0, length)),
@@ -211,16 +211,16 @@ describe('the model that a gRPC message names', () => {
     expect(found.slice(first).every((one) => one.kind === 'name' && one.name === 'iris')).toBe(true);
     expect(found.slice(0, first).every(({ kind }) => kind === 'more')).toBe(true);
   });
-  it('also behind other fields', () => {
+  it('is read after other fields', () => {
     const behind = Buffer.concat([Buffer.from([0x12, 1, 0x61]), inferRequest('m')]);
     expect(firstName(framed(behind))).toEqual({ kind: 'name', name: 'm' });
   });
   it.each([
     ['compressed', framed(inferRequest('m'), 1)],
     ['empty', framed(Buffer.alloc(0))],
-    ['no message', framed(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]))],
+    ['an invalid message', framed(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]))],
     [
-      'far behind',
+      'a name after 128 KiB',
       framed(
         Buffer.concat([Buffer.from([0x12, 0x80, 0x80, 0x08]), Buffer.alloc(131_072), inferRequest('m')]),
       ),
@@ -228,7 +228,7 @@ describe('the model that a gRPC message names', () => {
   ])('%s: not read', (_, bytes) => {
     expect(firstName(bytes).kind).toBe('unreadable');
   });
-  it('its message to people is escaped', () => {
+  it('escapes the message', () => {
     expect(grpcMessage('a% ü\n')).toBe('a%25 %C3%BC%0A');
   });
 });

@@ -17,7 +17,7 @@ const GENEROUS = {
 const many = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, `value ${index}`]));
 
-describe('heads of HTTP/2', () => {
+describe('HTTP/2 headers', () => {
   let component: Http2Server;
   let proxy: Proxy;
   let client: ClientHttp2Session;
@@ -73,7 +73,7 @@ describe('heads of HTTP/2', () => {
 
   describe.each([
     ['joined', false],
-    ['where requests wait for models', true],
+    ['with on-demand models', true],
   ])('%s', (_, isOnDemand) => {
     beforeEach(() => start(isOnDemand));
 
@@ -84,13 +84,13 @@ describe('heads of HTTP/2', () => {
         '100 kB in 100 headers',
         Object.fromEntries(Object.keys(many(100)).map((name) => [name, 'b'.repeat(1_000)])),
       ],
-    ])('pass both ways: %s', async (_what, headers) => {
+    ])('are passed on in both directions: %s', async (_what, headers) => {
       answer = headers;
       expect(await ask(headers)).toEqual({ status: 200, text: 'ok', answer: headers, trailers: {} });
       expect(kept(seen, headers)).toEqual(headers);
     });
 
-    it('pass as trailers: 20 kB, as gRPC has its errors', async () => {
+    it('are passed on as trailers: 20 kB, like gRPC errors', async () => {
       trailers = { 'grpc-message': 'a'.repeat(20_000), ...many(100) };
       expect(await ask({})).toEqual({ status: 200, text: 'ok', answer: {}, trailers });
     });

@@ -12,14 +12,14 @@ const get = (path: string, rest = LAST) => `GET ${path} HTTP/1.1\r\nHost: h\r\n$
 const post = (headers: string, body: string) => `POST /x HTTP/1.1\r\nHost: h\r\n${headers}${LAST}${body}`;
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 
-describe('a connection that the component has kept', () => {
+describe('a kept-alive connection to the component', () => {
   let component: Server;
   let sockets: Set<Socket>;
-  /** First lines of what the component has read. */
+  /** The request lines that the component has read. */
   let seen: string[];
   let onRequest: (socket: Socket, isReused: boolean) => void;
   let proxy: Proxy;
-  /** Runs between a request's arrival at the proxy and its way on to the component. */
+  /** Runs after a request arrives at the proxy, and before it is passed on. */
   let justThen: () => void;
 
   beforeEach(async () => {
@@ -46,7 +46,7 @@ describe('a connection that the component has kept', () => {
         return performance.now();
       },
     });
-    // From here on there is a kept connection.
+    // There is a kept-alive connection from here on.
     expect((await exchangeBytes(proxy.port, get('/first'), 10_000)).statuses).toEqual([200]);
     seen = [];
   });
@@ -61,7 +61,7 @@ describe('a connection that the component has kept', () => {
   describe.each([
     ['closes', (socket: Socket) => void socket.destroy()],
     ['resets', (socket: Socket) => void socket.resetAndDestroy()],
-  ])('and %s just as a request comes', (_, close) => {
+  ])('that %s when a request arrives', (_, close) => {
     beforeEach(() => {
       justThen = () => {
         justThen = () => undefined;
@@ -83,16 +83,13 @@ describe('a connection that the component has kept', () => {
       ['POST in chunks', post(CHUNKED, '3\r\nabc\r\n0\r\n\r\n')],
       ['POST of 100 kB', post('Content-Length: 100000\r\n', 'x'.repeat(100_000))],
       ['POST of 1 MB in chunks', post(CHUNKED, `f4240\r\n${'x'.repeat(1_000_000)}\r\n0\r\n\r\n`)],
-      [
-        'POST that waits to be asked for its body',
-        post('Expect: 100-continue\r\nContent-Length: 3\r\n', 'abc'),
-      ],
-    ])('costs nothing: %s', async (_name, sent) => {
+      ['POST with Expect: 100-continue', post('Expect: 100-continue\r\nContent-Length: 3\r\n', 'abc')],
+    ])('does not fail the request: %s', async (_name, sent) => {
       expect(await send(sent)).toEqual([200]);
       expect(seen).toHaveLength(1);
     });
 
-    it('costs nothing for a body that comes after its head', async () => {
+    it('does not fail a request whose body arrives after its head', async () => {
       const socket = connect(proxy.port, '127.0.0.1').setNoDelay(true);
       socket.write(post('Content-Length: 3\r\n', ''));
       await new Promise((resolve) => setImmediate(resolve));
@@ -103,7 +100,7 @@ describe('a connection that the component has kept', () => {
     });
   });
 
-  describe('and ends without an answer once it has read the request', () => {
+  describe('that ends without a response after it has read the request', () => {
     const ends: [string, (socket: Socket) => void][] = [
       ['closed', (socket) => void socket.destroy()],
       ['ended', (socket) => void socket.end()],
@@ -118,7 +115,7 @@ describe('a connection that the component has kept', () => {
     ];
 
     it.each(ends.flatMap(([how, end]) => unsafe.map(([name, sent]) => [name, how, sent, end] as const)))(
-      'never gets %s twice: %s',
+      'does not receive %s again: %s',
       async (_name, _how, sent, end) => {
         onRequest = (socket) => end(socket);
         expect(await send(sent)).toEqual([502]);
@@ -136,14 +133,14 @@ describe('a connection that the component has kept', () => {
           end,
         ] as const,
       ]),
-    )('gets %s once more: %s', async (_name, _how, sent, end) => {
+    )('receives %s again: %s', async (_name, _how, sent, end) => {
       onRequest = (socket, isReused) => (isReused ? end(socket) : void socket.write(OK));
       expect(await send(sent)).toEqual([200]);
       expect(seen).toHaveLength(2);
     });
   });
 
-  it('never gets POST twice when it has said that it ends, and reads on', async () => {
+  it('does not receive POST again when it has closed its side, and still reads', async () => {
     onRequest = () => undefined;
     justThen = () => {
       for (const socket of sockets) socket.end();
@@ -152,7 +149,7 @@ describe('a connection that the component has kept', () => {
     expect(seen).toEqual(['POST /x']);
   });
 
-  it('gets no request twice that it has begun to answer', async () => {
+  it('does not receive a request again after it has begun to respond', async () => {
     onRequest = (socket) => void socket.end('HTTP/1.1 2');
     expect(await send(get('/x'))).toEqual([502]);
     expect(seen).toEqual(['GET /x']);
@@ -164,7 +161,7 @@ describe('a connection that the component has kept', () => {
       ['a head', 'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n'],
       ['a part of a body', 'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nabc'],
       ['a part of a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n30\r\nabc'],
-      ['an answer before the answer', 'HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n'],
+      ['an early hint', 'HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n'],
     ].flatMap(([what = '', begun = '']) =>
       [
         ['GET', get('/x')],
@@ -174,13 +171,13 @@ describe('a connection that the component has kept', () => {
         ['POST of 100 kB', post('Content-Length: 100000\r\n', 'x'.repeat(100_000))],
       ].map(([name = '', sent = '']) => [name, what, begun, sent] as const),
     ),
-  )('gets %s once when it has answered with %s and closes', async (_name, _what, begun, sent) => {
+  )('receives %s only once when it closes after %s', async (_name, _what, begun, sent) => {
     onRequest = (socket) => void socket.end(begun);
     await send(sent);
     expect(seen).toHaveLength(1);
   });
 
-  it('is tried again on a connection of its own, once', async () => {
+  it('is retried once, on a new connection', async () => {
     onRequest = (socket) => void socket.destroy();
     expect(await send(get('/x'))).toEqual([502]);
     expect(seen).toEqual(['GET /x', 'GET /x']);

@@ -10,7 +10,7 @@ import { eventuallyTrue } from '../../../support/eventually.ts';
 import { type PlayedWaker, playedWaker } from '../../../support/played-waker.ts';
 import { type RecordingComponent, startRecordingComponent } from '../../../support/recording-component.ts';
 
-/** What was seen of one request. */
+/** The observations of one request. */
 interface Seen {
   readonly headers: readonly string[];
   request: string;
@@ -23,14 +23,14 @@ const withLength = (target: string, body: string) =>
   `POST ${target} HTTP/1.1\r\nHost: h\r\nX-Name: value\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 const inChunks = (target: string) =>
   `POST ${target} HTTP/1.1\r\nHost: h\r\nX-Name: value\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`;
-/** Those that the proxy reads itself, and those that Node's server reads. */
+/** Requests that the proxy parses itself, and those that Node's server parses. */
 const REQUESTS: readonly (readonly [name: string, bytes: string, body: string])[] = [
   ['a body with a length', withLength('/1', 'abc'), 'abc'],
   ['no body', 'GET /2 HTTP/1.1\r\nHost: h\r\nX-Name: value\r\n\r\n', ''],
   ['a body in chunks', inChunks('/3'), 'abc'],
   ['a large body', withLength('/4', LARGE), LARGE],
   [
-    'leave to send its body',
+    'Expect: 100-continue',
     withLength('/5', 'abc').replace('X-Name', 'Expect: 100-continue\r\nX-Name'),
     'abc',
   ],
@@ -45,8 +45,8 @@ const ANSWERS: readonly (readonly [name: string, bytes: string, closes: boolean,
     false,
     '200 oklie',
   ],
-  ['an end', 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok', true, '200 ok'],
-  ['an end in HTTP/1.0', 'HTTP/1.0 200 OK\r\n\r\nok', true, '200 ok'],
+  ['Connection: close', 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok', true, '200 ok'],
+  ['HTTP/1.0', 'HTTP/1.0 200 OK\r\n\r\nok', true, '200 ok'],
   [
     'a large body',
     `HTTP/1.1 200 OK\r\nContent-Length: ${LARGE.length}\r\n\r\n${LARGE}`,
@@ -54,14 +54,14 @@ const ANSWERS: readonly (readonly [name: string, bytes: string, closes: boolean,
     `200 ${LARGE}`,
   ],
   [
-    'leave to go on before it',
+    '100 Continue before it',
     'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno',
     false,
     '500 no',
   ],
 ];
 
-describe('who looks at requests', () => {
+describe('an observer of requests', () => {
   let component: RecordingComponent;
   let proxy: Proxy;
   let seen: Seen[];
@@ -110,11 +110,11 @@ describe('who looks at requests', () => {
   };
   const allOver = () =>
     eventuallyTrue(
-      'nothing is under way',
+      'nothing is in flight',
       () => proxy.activity().inFlight === 0 && over >= seen.length && over > 0,
     );
 
-  describe.each(ANSWERS)('sees an answer with %s', (_, bytes, closes, answer) => {
+  describe.each(ANSWERS)('sees a response with %s', (_, bytes, closes, answer) => {
     it.each(REQUESTS)('to a request with %s', async (_name, request, body) => {
       component.answer = { bytes, closes };
       const socket = await open();
@@ -129,35 +129,38 @@ describe('who looks at requests', () => {
     });
   });
 
-  it.each(REQUESTS)('sees each of three with %s on one connection, however divided', async (_, bytes) => {
-    const socket = await open();
-    socket.resume();
-    for (let round = 1; round <= 3; round += 1) {
-      const at = Math.floor((bytes.length * round) / 4);
-      socket.write(bytes.slice(0, at));
-      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-      socket.write(bytes.slice(at));
-      await eventuallyTrue(`answer ${round} was seen`, () => seen[round - 1]?.answer === 'ok.');
-    }
-    expect(new Set(seen.map(({ request }) => request)).size).toBe(1);
-    socket.destroy();
-  });
+  it.each(REQUESTS)(
+    'sees each of three requests with %s on one connection, wherever they are split',
+    async (_, bytes) => {
+      const socket = await open();
+      socket.resume();
+      for (let round = 1; round <= 3; round += 1) {
+        const at = Math.floor((bytes.length * round) / 4);
+        socket.write(bytes.slice(0, at));
+        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+        socket.write(bytes.slice(at));
+        await eventuallyTrue(`answer ${round} was seen`, () => seen[round - 1]?.answer === 'ok.');
+      }
+      expect(new Set(seen.map(({ request }) => request)).size).toBe(1);
+      socket.destroy();
+    },
+  );
 
   it.each(['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', 'HTTP/1.1 200 OK\r\nTransfer-'])(
-    'sees no end of an answer that is cut: %j',
+    'does not see the end of a truncated response: %j',
     async (bytes) => {
       component.answer = { bytes, closes: true };
       const socket = await open();
       socket.write(withLength('/1', 'abc'));
       const came = await text(socket.end());
       await allOver();
-      // An answer that never began is refused in the agent's name.
+      // If the response never began, the agent sends an error.
       const refused = /\r\n\r\n(\{.*\})$/.exec(came)?.[1];
       expect(seen).toMatchObject([{ request: 'abc.', answer: refused === undefined ? '' : `${refused}.` }]);
     },
   );
 
-  it('sees no end of a request whose client leaves in the middle of it', async () => {
+  it('does not see the end of a request whose client disconnects', async () => {
     for (const bytes of [withLength('/1', 'abcdef'), inChunks('/2')]) {
       seen = [];
       over = 0;
@@ -170,7 +173,7 @@ describe('who looks at requests', () => {
     }
   });
 
-  it('sees requests for models that sleep, that are in memory, and that do not come', async () => {
+  it('sees requests for sleeping models, loaded models, and models that fail to load', async () => {
     waker = playedWaker();
     waker.states.set('m', 'asleep');
     const infer = (body: string) => withLength('/v2/models/m/infer', body);
@@ -193,7 +196,7 @@ describe('who looks at requests', () => {
     socket.destroy();
   });
 
-  it('sees neither probes nor what is refused', async () => {
+  it('does not see probes and rejected requests', async () => {
     for (const bytes of [
       'GET /1 HTTP/1.1\r\nHost: h\r\nUser-Agent: kube-probe/1.31\r\nConnection: close\r\n\r\n',
       'GET /2 HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n',

@@ -14,7 +14,7 @@ import {
 const post = (target: string, body: string, headers = '') =>
   `POST ${target} HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}`;
 const LAST = 'GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n';
-/** Ordinary ones, and each kind that Node's server reads between them. */
+/** Requests of the fast path, and each kind that Node's server parses between them. */
 const REQUESTS = [
   post('/1', 'abc'),
   'GET /2 HTTP/1.1\r\nHost: h\r\n\r\n',
@@ -28,7 +28,7 @@ interface Observed {
   readonly status: number;
 }
 
-describe('a connection whose requests are ordinary', () => {
+describe('a connection with requests of the fast path', () => {
   let proxy: Proxy;
   let observed: Observed[];
 
@@ -43,13 +43,13 @@ describe('a connection whose requests are ordinary', () => {
     await once(socket, 'connect');
     return socket;
   };
-  /** Once the proxy has read it: a write of its own, which no other joins. */
+  /** Resolves after the proxy has read it as a separate chunk. */
   const sendAlone = async (socket: Socket, bytes: string) => {
     socket.write(bytes, 'latin1');
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   };
 
-  describe('before a component that records', () => {
+  describe('to a recording component', () => {
     let component: RecordingComponent;
     const taken = () => component.take().map(({ target, body }: RecordedRequest) => `${target} ${body}`);
 
@@ -62,7 +62,7 @@ describe('a connection whose requests are ordinary', () => {
       component.close();
     });
 
-    it('reaches the component alike wherever its bytes are divided', async () => {
+    it('passes on the same requests wherever their bytes are split', async () => {
       const all = REQUESTS.join('') + LAST;
       const expected = ['/1 abc', '/2 ', '/3 ', '/4 abc', '/5 GET /no HTTP/1.1\r\n\r\n', '/last '];
       for (let at = 1; at < all.length; at += 1) {
@@ -76,10 +76,10 @@ describe('a connection whose requests are ordinary', () => {
         });
         expect({ at, taken: taken() }).toEqual({ at, taken: expected });
       }
-      await eventuallyTrue('nothing is left under way', () => proxy.activity().inFlight === 0);
+      await eventuallyTrue('nothing is in flight', () => proxy.activity().inFlight === 0);
     });
 
-    it('is served request by request, whichever kind comes after which', async () => {
+    it('serves all requests for any order of their kinds', async () => {
       for (const first of REQUESTS)
         for (const second of REQUESTS) {
           const socket = await open();
@@ -91,7 +91,7 @@ describe('a connection whose requests are ordinary', () => {
         }
     });
 
-    it('is told to close once the proxy drains', async () => {
+    it('gets Connection: close when the proxy drains', async () => {
       const socket = await open();
       socket.write(post('/1', 'abc'));
       const [first] = (await once(socket, 'data')) as [Buffer];
@@ -102,7 +102,7 @@ describe('a connection whose requests are ordinary', () => {
       expect(await rest).toMatch(/Connection: close\r\n[^]*ok$/);
     });
 
-    it('is closed when its client sends no more', async () => {
+    it('is closed when its client has closed its side', async () => {
       const socket = await open();
       socket.write(post('/1', 'abc'));
       await once(socket, 'data');
@@ -111,10 +111,10 @@ describe('a connection whose requests are ordinary', () => {
       expect(observed).toEqual([{ path: '/1', status: 200 }]);
     });
 
-    it('counts a client that leaves in the middle of its body', async () => {
+    it('records a client that disconnects during its body', async () => {
       const socket = await open();
       socket.write(post('/1', 'abcdef').slice(0, -3));
-      await eventuallyTrue('the request is under way', () => proxy.activity().inFlight === 1);
+      await eventuallyTrue('the request is in flight', () => proxy.activity().inFlight === 1);
       socket.destroy();
       await eventuallyTrue('the request is over', () => proxy.activity().inFlight === 0);
       expect([observed, taken()]).toEqual([[{ path: '/1', status: 499 }], []]);
@@ -123,20 +123,23 @@ describe('a connection whose requests are ordinary', () => {
     it.each([
       ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
       ['no host', 'GET / HTTP/1.1\r\n\r\n', 400],
-      ['no host and is of the server', 'OPTIONS * HTTP/1.1\r\n\r\n', 400],
+      ['no host, for OPTIONS *', 'OPTIONS * HTTP/1.1\r\n\r\n', 400],
       ['a broken escape', 'GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n', 400],
       ['two lengths', 'GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n', 400],
-    ])('is refused when a later request has %s, and what follows is not served', async (_, bad, status) => {
-      const socket = await open();
-      const came = text(socket);
-      await sendAlone(socket, post('/1', 'abc'));
-      socket.write(bad + post('/2', 'abc'));
-      expect((await came).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', `HTTP/1.1 ${status}`]);
-      expect(taken()).toEqual(['/1 abc']);
-    });
+    ])(
+      'is rejected when a later request has %s, and later requests are not served',
+      async (_, bad, status) => {
+        const socket = await open();
+        const came = text(socket);
+        await sendAlone(socket, post('/1', 'abc'));
+        socket.write(bad + post('/2', 'abc'));
+        expect((await came).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', `HTTP/1.1 ${status}`]);
+        expect(taken()).toEqual(['/1 abc']);
+      },
+    );
   });
 
-  describe('before a component that is played', () => {
+  describe('to a scripted component', () => {
     let component: Server;
     let sockets: Socket[];
     let answer: (socket: Socket, request: string) => void;
@@ -157,7 +160,7 @@ describe('a connection whose requests are ordinary', () => {
       component.close();
     });
 
-    it('has a request that comes early wait for its turn', async () => {
+    it('keeps an early request waiting for its turn', async () => {
       const asked: string[] = [];
       answer = (_socket, request) => void asked.push(request.slice(0, 7));
       const socket = await open();
@@ -172,7 +175,7 @@ describe('a connection whose requests are ordinary', () => {
       sockets[0]!.write('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold');
       expect((await came).match(/old|new/g)).toEqual(['old', 'new', 'new']);
       expect(asked).toEqual(['POST /1', 'POST /2', 'GET /la']);
-      await eventuallyTrue('nothing is left under way', () => proxy.activity().inFlight === 0);
+      await eventuallyTrue('nothing is in flight', () => proxy.activity().inFlight === 0);
     });
 
     it.each([
@@ -180,10 +183,10 @@ describe('a connection whose requests are ordinary', () => {
       ['no body', 'HTTP/1.1 204 No Content\r\n\r\n'],
       ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nodd'],
       [
-        'leave to go on before it',
+        '100 Continue before it',
         'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nodd',
       ],
-    ])('goes on after an answer with %s', async (_, bytes) => {
+    ])('continues after a response with %s', async (_, bytes) => {
       answer = (at) => void at.write(bytes);
       const socket = await open();
       let read = '';
@@ -192,12 +195,12 @@ describe('a connection whose requests are ordinary', () => {
         socket.write(post(`/${round}`, 'abc'));
         await eventuallyTrue(`answer ${round} is over`, () => observed.length === round);
       }
-      await eventuallyTrue('all has come', () => read.match(/HTTP\/1\.1 20\d/g)?.length === 3);
+      await eventuallyTrue('all responses have arrived', () => read.match(/HTTP\/1\.1 20\d/g)?.length === 3);
       expect(proxy.activity().inFlight).toBe(0);
       socket.destroy();
     });
 
-    it('gets 502 when the component breaks off, and goes on', async () => {
+    it('gets 502 when the component disconnects, and continues', async () => {
       answer = (at) => void at.destroy();
       const socket = await open();
       socket.write(post('/1', 'abc'));
@@ -209,7 +212,7 @@ describe('a connection whose requests are ordinary', () => {
       socket.destroy();
     });
 
-    it('is cut when its answer is', async () => {
+    it('is closed when the response is truncated', async () => {
       answer = (at) => void at.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc');
       const socket = await open();
       socket.write(post('/1', 'abc'));
@@ -217,7 +220,7 @@ describe('a connection whose requests are ordinary', () => {
       await eventuallyTrue('the request is over', () => observed.length === 1);
     });
 
-    it('is under way until a slow client has taken the answer', async () => {
+    it('is in flight until a slow client has read the response', async () => {
       const large = Buffer.alloc(8 * 1024 ** 2, 'x');
       answer = (at) => {
         at.write(`HTTP/1.1 200 OK\r\nContent-Length: ${large.length}\r\n\r\n`);

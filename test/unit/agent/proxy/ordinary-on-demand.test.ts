@@ -24,8 +24,8 @@ const REFUSED = {
   retryAfter: milliseconds(1_500),
 } as const;
 
-/** Connections whose requests are ordinary, served without Node's server, by which no request may come to an end here. */
-describe('a connection of ordinary requests for models that may sleep', () => {
+/** Connections with requests of the fast path, which must not end in Node's server here. */
+describe('a connection with requests of the fast path for on-demand models', () => {
   let component: PlayedComponent;
   let front: OrdinaryFront;
   let waker: PlayedWaker;
@@ -43,7 +43,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
   const isOver = () =>
     eventuallyTrue(
-      'nothing is under way',
+      'nothing is in flight',
       () => front.state.inFlight === 0 && (waker.inFlight.get('m') ?? 0) === 0,
     );
   const uses = (count: number) =>
@@ -51,7 +51,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
   const waits = () => eventuallyTrue('a request waits', () => waker.waiting.has('m'));
   const bodies = () => component.asked.join('').match(/(?<=\r\n\r\n)[a-z]+/g);
 
-  it('serves a loaded model, which is in use until the answer is over', async () => {
+  it('serves a loaded model, which is in use until the response ends', async () => {
     component.answer = () => undefined;
     const { socket, answers } = await front.open();
     socket.write(infer('m'));
@@ -63,7 +63,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     expect([front.handedOver(), waker.waits]).toEqual([0, []]);
   });
 
-  it('takes the name as it is after one decoding, whatever it has in it', async () => {
+  it('decodes the name once, and accepts any characters', async () => {
     waker.states.set('a b', 'loaded').set('%61', 'loaded');
     const { socket, answers } = await front.open();
     for (const [index, name] of ['a%20b', '%2561', '%6d'].entries()) {
@@ -71,26 +71,29 @@ describe('a connection of ordinary requests for models that may sleep', () => {
       await answers(index + 1);
     }
     await isOver();
-    // What has been used is there with none in use.
+    // A model that was used has an entry with zero uses.
     expect(Object.fromEntries(waker.inFlight)).toEqual({ 'a b': 0, '%61': 0, m: 0 });
   });
 
-  it.each(['asleep', 'server-away'] as const)('%s: a request waits, and goes on whole', async (how) => {
-    waker.states.set('m', how);
-    const { socket, answers } = await front.open();
-    socket.write(infer('m', 'abcdef').slice(0, -3));
-    await waits();
-    socket.write('def');
-    await eventuallyTrue('it counts as under way', () => front.state.inFlight === 1);
-    expect(component.asked).toEqual([]);
-    waker.settle('m', { kind: 'loaded' });
-    expect(await answers(1)).toEqual(['200']);
-    expect(bodies()).toEqual(['abcdef']);
-    await isOver();
-    expect(front.observed).toEqual([['/v2/models/m/infer', 200]]);
-  });
+  it.each(['asleep', 'server-away'] as const)(
+    '%s: a request waits, and is passed on completely',
+    async (how) => {
+      waker.states.set('m', how);
+      const { socket, answers } = await front.open();
+      socket.write(infer('m', 'abcdef').slice(0, -3));
+      await waits();
+      socket.write('def');
+      await eventuallyTrue('it is in flight', () => front.state.inFlight === 1);
+      expect(component.asked).toEqual([]);
+      waker.settle('m', { kind: 'loaded' });
+      expect(await answers(1)).toEqual(['200']);
+      expect(bodies()).toEqual(['abcdef']);
+      await isOver();
+      expect(front.observed).toEqual([['/v2/models/m/infer', 200]]);
+    },
+  );
 
-  it("a model that is none is the component's to answer", async () => {
+  it('leaves the response for an unknown model to the component', async () => {
     component.answer = (socket) => void socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
     const { socket, answers } = await front.open();
     socket.write(infer('none'));
@@ -102,7 +105,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
   it.each([
     ['removed while it waits', { kind: 'removed' }, '200'],
     ['refused', REFUSED, '503'],
-  ] as const)('%s: answered, and the connection goes on', async (_, outcome, status) => {
+  ] as const)('%s: gets a response, and the connection continues', async (_, outcome, status) => {
     waker.states.set('m', 'asleep');
     const { socket, answers, read } = await front.open();
     socket.write(infer('m'));
@@ -117,7 +120,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     expect(front.handedOver()).toBe(0);
   });
 
-  it('refused before its body has come: what comes of it later is no request', async () => {
+  it('rejected before its body has arrived: the rest of the body is not a request', async () => {
     waker.states.set('m', 'asleep');
     const { socket, answers } = await front.open();
     const body = infer('m', 'xyz');
@@ -134,23 +137,20 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
   it.each([
     ['ready', '/v2/models/m/ready', '200'],
-    ['ready by V1', '/v1/models/m', '200'],
+    ['readiness by V1', '/v1/models/m', '200'],
     ['metadata', '/v2/models/m', '503'],
-  ])(
-    '%s of a sleeping model is answered here, and of a loaded one by the component',
-    async (_, target, own) => {
-      const { socket, answers } = await front.open();
-      waker.states.set('m', 'asleep');
-      socket.write(get(target));
-      expect([await answers(1), component.asked, waker.waits]).toEqual([[own], [], []]);
-      waker.states.set('m', 'loaded');
-      socket.write(get(target));
-      expect([await answers(2), component.asked.length]).toEqual([[own, '200'], 1]);
-      expect([...waker.inFlight.keys()]).toEqual([]);
-    },
-  );
+  ])('answers %s of a sleeping model itself, and passes it on for a loaded one', async (_, target, own) => {
+    const { socket, answers } = await front.open();
+    waker.states.set('m', 'asleep');
+    socket.write(get(target));
+    expect([await answers(1), component.asked, waker.waits]).toEqual([[own], [], []]);
+    waker.states.set('m', 'loaded');
+    socket.write(get(target));
+    expect([await answers(2), component.asked.length]).toEqual([[own, '200'], 1]);
+    expect([...waker.inFlight.keys()]).toEqual([]);
+  });
 
-  it('goes from a loaded model to a sleeping one and back, a hundred times', async () => {
+  it('alternates between a loaded and a sleeping model a hundred times', async () => {
     waker.states.set('n', 'asleep');
     const { socket, answers } = await front.open();
     for (let round = 0; round < 100; round += 1) {
@@ -171,7 +171,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     ]);
   });
 
-  it('answers what was sent in advance in its order, whichever model sleeps', async () => {
+  it('answers pipelined requests in order, whichever model sleeps', async () => {
     waker.states.set('n', 'asleep');
     component.answer = (socket, request) =>
       void socket.write(request.includes('models/n') ? OK.replace('200', '201') : OK);
@@ -194,7 +194,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     ['loaded', 'while the component thinks', infer('m')],
     ['asleep', 'before its body is whole', infer('m').slice(0, -1)],
     ['asleep', 'while it waits', infer('m')],
-  ] as const)('%s: a client that goes away %s leaves nothing behind', async (how, _, bytes) => {
+  ] as const)('%s: a client that disconnects %s leaves no use and no wait', async (how, _, bytes) => {
     component.answer = () => undefined;
     waker.states.set('m', how);
     const { socket } = await front.open();
@@ -205,7 +205,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     expect([waker.waiting.size, front.observed]).toEqual([0, [['/v2/models/m/infer', 499]]]);
   });
 
-  it('a client that sends no more waits no more', async () => {
+  it('ends the wait of a client that has closed its side', async () => {
     waker.states.set('m', 'asleep');
     const { socket } = await front.open();
     socket.write(infer('m'));
@@ -217,22 +217,22 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
   const half = OK.replace('Length: 2', 'Length: 9');
   it.each([
-    ['resets before the answer', (socket: Socket) => void socket.resetAndDestroy(), '502'],
-    ['closes in the middle of it', (socket: Socket) => void socket.end(half), '200'],
+    ['resets before the response', (socket: Socket) => void socket.resetAndDestroy(), '502'],
+    ['closes during the response', (socket: Socket) => void socket.end(half), '200'],
     [
-      'resets in the middle of it',
+      'resets during the response',
       (socket: Socket) => void socket.write(half, () => socket.resetAndDestroy()),
       '200',
     ],
-    ['answers in chunks', (socket: Socket) => void socket.write(CHUNKED), '200'],
-    ['closes in the middle of chunks', (socket: Socket) => void socket.end(CHUNKED.slice(0, -5)), '200'],
-    ['answers what is no HTTP', (socket: Socket) => void socket.write('so what\r\n\r\n'), '502'],
+    ['responds in chunks', (socket: Socket) => void socket.write(CHUNKED), '200'],
+    ['closes during the chunks', (socket: Socket) => void socket.end(CHUNKED.slice(0, -5)), '200'],
     [
-      'says no more than a head',
-      (socket: Socket) => void socket.end('HTTP/1.1 204 No Content\r\n\r\n'),
-      '204',
+      'responds with bytes that are not HTTP',
+      (socket: Socket) => void socket.write('so what\r\n\r\n'),
+      '502',
     ],
-  ])('a component that %s lets go of the model', async (_, play, status) => {
+    ['sends only a head', (socket: Socket) => void socket.end('HTTP/1.1 204 No Content\r\n\r\n'), '204'],
+  ])('a component that %s releases the model', async (_, play, status) => {
     component.answer = play;
     const { socket, answers } = await front.open();
     socket.write(infer('m'));
@@ -241,7 +241,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     expect(front.observed).toEqual([['/v2/models/m/infer', Number(status)]]);
   });
 
-  it('an answer that never ends keeps the model until its client goes away', async () => {
+  it('an endless response keeps the model in use until the client disconnects', async () => {
     component.answer = (socket) => void socket.write(half);
     const { socket, answers } = await front.open();
     socket.write(infer('m'));
@@ -251,7 +251,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     await isOver();
   });
 
-  it('a kept connection that the component closes in between is one use, and no failure', async () => {
+  it('a kept-alive connection that the component closed counts as one use without a failure', async () => {
     const { socket, answers } = await front.open();
     socket.write(infer('m'));
     await answers(1);
@@ -261,14 +261,14 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     await isOver();
   });
 
-  describe('while nothing listens at the component', () => {
+  describe('while no process listens on the component port', () => {
     const away = async () => {
       component.close();
       await once(component.server, 'close');
       return () => once(component.server.listen(component.port, '127.0.0.1'), 'listening');
     };
 
-    it('a request waits for it, and goes on whole', async () => {
+    it('a request waits for it, and is passed on completely', async () => {
       const back = await away();
       const { socket, answers } = await front.open();
       socket.write(infer('m'));
@@ -279,7 +279,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
       await isOver();
     });
 
-    it('it does not come back: 503, and the model is let go', async () => {
+    it('it does not come back: 503, and the model is released', async () => {
       await away();
       const { socket, answers, read } = await front.open();
       socket.write(infer('m'));
@@ -288,7 +288,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
       await isOver();
     });
 
-    it('a client that goes away leaves nothing behind', async () => {
+    it('a client that disconnects leaves no use', async () => {
       await away();
       const { socket } = await front.open();
       socket.write(infer('m'));
@@ -297,7 +297,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
       await isOver();
     });
 
-    it('what is for no model is not waited for', async () => {
+    it('does not wait with requests without a model', async () => {
       await away();
       const { socket, answers } = await front.open();
       socket.write(get('/other'));
@@ -308,13 +308,13 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
   describe('with room for one of two models', () => {
     const ends: readonly [how: string, play: (client: Socket, component: Socket) => void][] = [
-      ['is answered', (_, socket) => void socket.write(OK)],
-      ['is answered in chunks', (_, socket) => void socket.write(CHUNKED)],
-      ['meets a reset', (_, socket) => void socket.resetAndDestroy()],
-      ['is left by its client', (client) => void client.destroy()],
+      ['gets a response', (_, socket) => void socket.write(OK)],
+      ['gets a response in chunks', (_, socket) => void socket.write(CHUNKED)],
+      ['gets a reset', (_, socket) => void socket.resetAndDestroy()],
+      ['loses its client', (client) => void client.destroy()],
     ];
 
-    it('unloads none before its request is over, a hundred times, however that ends', async () => {
+    it('never unloads a model before its request ends, a hundred times, however it ends', async () => {
       front.close();
       const scene = residencyScene({ memoryBudget: 1 });
       scene.serverUp();

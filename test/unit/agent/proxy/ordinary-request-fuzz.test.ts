@@ -19,7 +19,7 @@ beforeAll(() => {
 });
 afterAll(() => void server.close());
 
-/** What Node's parser makes of the first request in these bytes. */
+/** How Node's parser reads the first request in these bytes. */
 async function nodesReading(bytes: Buffer) {
   came = [];
   faults = 0;
@@ -32,7 +32,7 @@ async function nodesReading(bytes: Buffer) {
   return first && { method: first.method, target: first.url, headers: first.rawHeaders };
 }
 
-it("what is taken for an ordinary request is the same to Node's parser, whatever the bytes", async () => {
+it("the fast path reads any accepted request like Node's parser", async () => {
   let taken = 0;
   await fc.assert(
     fc.asyncProperty(fc.oneof(oddRequests(), nearlyOrdinaryRequests()), async (text) => {
@@ -45,11 +45,11 @@ it("what is taken for an ordinary request is the same to Node's parser, whatever
       expect({ text, read: await nodesReading(alone), faults, number: came.length }).toEqual({
         ...{ text, read, faults: 0, number: 1 },
       });
-      // Node takes as much for the body.
+      // Node reads the same body.
       expect(came[0]!.complete || came[0]!.readableLength === length).toBe(bytes.length >= bodyAt + length);
     }),
     { seed: 1, numRuns: RUNS },
   );
-  // That something was compared at all.
+  // At least some requests were compared.
   expect(taken).toBeGreaterThan(RUNS / 40);
 });

@@ -5,8 +5,8 @@ const read = (text: string) => ordinaryRequest(Buffer.from(text, 'latin1'));
 const head = (...headers: string[]) =>
   `POST /v2/models/a/infer HTTP/1.1\r\n${headers.map((line) => `${line}\r\n`).join('')}\r\n`;
 
-describe('a request of the ordinary kind', () => {
-  it('is read with its headers as they came', () => {
+describe('the fast path for a request', () => {
+  it('reads the headers unchanged', () => {
     const text = `${head('host: h', 'Content-Length:3 ', 'X: ', 'X:\ty z\t')}abc`;
     expect(read(text)).toEqual({
       method: 'POST',
@@ -19,65 +19,65 @@ describe('a request of the ordinary kind', () => {
 
   it.each([
     ['no length', head('Host: h'), { length: 0 }],
-    ['a body that has not come', head('Content-Length: 3'), { length: 3 }],
+    ['a body that has not arrived', head('Content-Length: 3'), { length: 3 }],
     ['a query', 'GET /a?b=c&d=%20 HTTP/1.1\r\n\r\n', { method: 'GET', target: '/a?b=c&d=%20' }],
     ['a byte above 127', head('A: \xe9'), { headers: ['A', '\xe9'] }],
-    ['a connection that is kept', head('Connection: Keep-Alive'), { length: 0 }],
-    ['a program for its sender', head('User-Agent: curl/8'), { length: 0 }],
-  ])('is one with %s', (_, text, expected) => {
+    ['keep-alive', head('Connection: Keep-Alive'), { length: 0 }],
+    ['a User-Agent', head('User-Agent: curl/8'), { length: 0 }],
+  ])('accepts %s', (_, text, expected) => {
     expect(read(text)).toMatchObject(expected);
   });
 
   it.each([
-    ['a head that is not whole', 'GET / HTTP/1.1\r\nHost: h\r\n'],
+    ['an incomplete head', 'GET / HTTP/1.1\r\nHost: h\r\n'],
     ['an empty line before it', `\r\n${head()}`],
     ['two lengths', head('Content-Length: 3', 'Content-Length: 3')],
     ['a list of lengths', head('Content-Length: 3, 3')],
     ['a signed length', head('Content-Length: +3')],
-    ['a length with zeros before it', head('Content-Length: 03')],
+    ['a length with leading zeros', head('Content-Length: 03')],
     ['a length in another notation', head('Content-Length: 0x3')],
     ['an empty length', head('Content-Length: ')],
-    ['a length that no number holds', head('Content-Length: 9007199254740993')],
+    ['a length that is too large', head('Content-Length: 9007199254740993')],
     ['a length on a folded line', head('Content-Length: 3', ' 4')],
     ['a blank before the colon', head('Content-Length : 3')],
     ['a length and chunks', head('Content-Length: 3', 'Transfer-Encoding: chunked')],
     ['chunks', head('Transfer-Encoding: chunked')],
-    ['another coding', head('transfer-encoding: gzip')],
-    ['the end of its connection', head('Connection: close')],
+    ['another transfer coding', head('transfer-encoding: gzip')],
+    ['Connection: close', head('Connection: close')],
     ['names in Connection', head('Connection: keep-alive, A', 'A: b')],
-    ['a wish for another protocol', head('Connection: keep-alive', 'Upgrade: h2c')],
-    ['a question before its body', head('Expect: 100-continue', 'Content-Length: 3')],
+    ['an upgrade', head('Connection: keep-alive', 'Upgrade: h2c')],
+    ['Expect: 100-continue', head('Expect: 100-continue', 'Content-Length: 3')],
     ['trailers', head('TE: trailers')],
-    ['an announcement of trailers', head('Trailer: X')],
+    ['a Trailer header', head('Trailer: X')],
     ['a probe of Knative', head('K-Network-Probe: queue')],
     ['a probe of kubelet', head('K-Kubelet-Probe: queue')],
-    ['a probe by its sender', head('User-Agent: kube-probe/1.36')],
+    ['a probe by its User-Agent', head('User-Agent: kube-probe/1.36')],
     ['HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n'],
     ['another version', 'GET / HTTP/1.2\r\n\r\n'],
     ['HEAD', 'HEAD / HTTP/1.1\r\n\r\n'],
     ['CONNECT', 'CONNECT /a HTTP/1.1\r\n\r\n'],
-    ['a method of its own', 'FOO / HTTP/1.1\r\n\r\n'],
-    ['a method in small letters', 'get / HTTP/1.1\r\n\r\n'],
+    ['a custom method', 'FOO / HTTP/1.1\r\n\r\n'],
+    ['a lower-case method', 'get / HTTP/1.1\r\n\r\n'],
     ['an absolute target', 'GET http://h/ HTTP/1.1\r\n\r\n'],
     ['an asterisk', 'OPTIONS * HTTP/1.1\r\n\r\n'],
     ['a fragment', 'GET /a#b HTTP/1.1\r\n\r\n'],
     ['a blank in the target', 'GET /a b HTTP/1.1\r\n\r\n'],
     ['two blanks', 'GET  /a HTTP/1.1\r\n\r\n'],
-    ['a tab for a blank', 'GET\t/a HTTP/1.1\r\n\r\n'],
+    ['a tab instead of a blank', 'GET\t/a HTTP/1.1\r\n\r\n'],
     ['a byte above 127 in the target', 'GET /\xe9 HTTP/1.1\r\n\r\n'],
     ['a control character in the target', 'GET /\x7f HTTP/1.1\r\n\r\n'],
     ['a folded line', head('A: b', ' c')],
     ['a line without a colon', head('A')],
     ['an empty name', head(': b')],
-    ['a line that ends with LF', head('A: b\nB: c')],
-    ['a first line that ends with LF', 'GET / HTTP/1.1\nHost: h\r\n\r\n'],
+    ['a line that ends in LF', head('A: b\nB: c')],
+    ['a request line that ends in LF', 'GET / HTTP/1.1\nHost: h\r\n\r\n'],
     ['a CR in a value', head('A: b\rc')],
     ['a control character in a value', head('A: \x01')],
-    ['a zero in a name', head('A\0: b')],
+    ['a NUL in a name', head('A\0: b')],
     ['a very long head', head(`A: ${'b'.repeat(20_000)}`)],
-    ['what is no HTTP', 'hello\r\n\r\n'],
+    ['bytes that are not HTTP', 'hello\r\n\r\n'],
     ['nothing', ''],
-  ])('is none with %s', (_, text) => {
+  ])('does not accept %s', (_, text) => {
     expect(read(text)).toBeUndefined();
   });
 });

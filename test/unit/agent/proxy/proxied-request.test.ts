@@ -49,12 +49,12 @@ describe('passedRequest', () => {
   it.each([
     ['two hosts', 400, ['Host', 'a', 'host', 'a'], {}],
     ['no host', 400, [], {}],
-    ['a host that is none', 400, ['Host', 'a b'], {}],
+    ['an invalid host', 400, ['Host', 'a b'], {}],
     ['two lengths', 400, ['Host', 'a', 'Content-Length', '3', 'Content-Length', '3'], {}],
     ['a length of 10^18', 400, ['Host', 'a', 'Content-Length', '1000000000000000000'], {}],
     ['length and chunks', 400, ['Host', 'a', 'Content-Length', '3', 'Transfer-Encoding', 'chunked'], {}],
     ['chunks in HTTP/1.0', 400, ['Host', 'a', 'Transfer-Encoding', 'chunked'], { versionMinor: 0 }],
-    ['a target that is none', 400, ['Host', 'a'], { target: 'x' }],
+    ['an invalid target', 400, ['Host', 'a'], { target: 'x' }],
     ...['Content-Length', 'A, transfer-encoding', 'trailer,A'].map(
       (names): [string, number, string[], Partial<RequestHead>] => [
         `a trailer announced as ${names}`,
@@ -63,15 +63,20 @@ describe('passedRequest', () => {
         {},
       ],
     ),
-    ['another coding', 501, ['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], {}],
-    ['two codings', 501, ['Host', 'a', 'Transfer-Encoding', 'gzip', 'Transfer-Encoding', 'chunked'], {}],
+    ['another transfer coding', 501, ['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], {}],
+    [
+      'two transfer codings',
+      501,
+      ['Host', 'a', 'Transfer-Encoding', 'gzip', 'Transfer-Encoding', 'chunked'],
+      {},
+    ],
     ['another version', 505, ['Host', 'a'], { versionMajor: 2 }],
     ['too many headers', 431, Array.from({ length: 2 * MAX_HEADERS + 2 }, () => 'a'), {}],
-  ])('refuses %s with %d', (_, status, headers, other) => {
+  ])('rejects %s with %d', (_, status, headers, other) => {
     expect(judge(headers, other)).toMatchObject({ status, reason: expect.any(String) });
   });
 
-  it('takes the host from an absolute target, and names the component where there is none', () => {
+  it('uses the host of an absolute target, and that of the component if there is none', () => {
     expect(judge(['Host', 'a'], { target: 'http://b/c', method: 'GET' })).toMatchObject({
       target: '/c',
       headers: ['Host', 'b', 'X-Forwarded-For', '1.1.1.1', 'Connection', 'keep-alive'],
@@ -82,18 +87,14 @@ describe('passedRequest', () => {
   });
 
   it.each([
+    ['that are all empty', ['Forwarded', '', 'A', 'b', 'forwarded', ''], ['A', 'b', 'Forwarded', 'host=m']],
+    ['whose first is empty', ['Forwarded', '', 'Forwarded', 'for=c'], ['Forwarded', 'host=m']],
     [
-      'of which all are empty',
-      ['Forwarded', '', 'A', 'b', 'forwarded', ''],
-      ['A', 'b', 'Forwarded', 'host=m'],
-    ],
-    ['of which the first is empty', ['Forwarded', '', 'Forwarded', 'for=c'], ['Forwarded', 'host=m']],
-    [
-      'of which the first says something',
+      'whose first is not empty',
       ['Forwarded', 'for=c', 'Forwarded', ''],
       ['Forwarded', 'for=c', 'Forwarded', ''],
     ],
-  ])('puts what it makes of X-Forwarded-Host in the place of Forwarded headers %s', (_, sent, passed) => {
+  ])('adds Forwarded for X-Forwarded-Host to Forwarded headers %s', (_, sent, passed) => {
     const { headers } = judge(['Host', 'a', ...sent, 'X-Forwarded-Host', 'm'], { method: 'GET' }) as {
       headers: string[];
     };
@@ -102,7 +103,7 @@ describe('passedRequest', () => {
     expect(pairs.filter(([name]) => ofInterest.has(name.toLowerCase())).flat()).toEqual(passed);
   });
 
-  it('adds the client to those before it, in one header', () => {
+  it('appends the client to X-Forwarded-For, in one header', () => {
     const headers = [
       'Host',
       'a',
@@ -134,7 +135,7 @@ describe('forwardedValue', () => {
 });
 
 describe('passedAnswer', () => {
-  it('lets chunks win over a length, which does not go on', () => {
+  it('prefers chunked encoding to a length, and removes the length', () => {
     const headers = ['Content-Length', '3', 'Transfer-Encoding', 'Chunked', 'A', 'b'];
     expect(passedAnswer({ status: 200, versionMinor: 1, headers }, true)).toEqual(['A', 'b']);
   });
@@ -144,13 +145,13 @@ describe('passedAnswer', () => {
     [1, ['Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked']],
     [1, ['Transfer-Encoding', 'identity']],
     [0, ['Transfer-Encoding', 'chunked']],
-  ])('refuses what cannot be read: HTTP/1.%d %j', (versionMinor, headers) => {
+  ])('rejects an ambiguous response: HTTP/1.%d %j', (versionMinor, headers) => {
     expect(passedAnswer({ status: 200, versionMinor, headers }, true)).toBeUndefined();
   });
 });
 
 describe('passedAnswer of 204', () => {
-  it('says no length: a client might wait for it', () => {
+  it('removes the length, because a client may wait for the body', () => {
     const headers = ['Content-Length', '3', 'A', 'b'];
     expect(passedAnswer({ status: 204, versionMinor: 1, headers }, true)).toEqual(['A', 'b']);
     expect(passedAnswer({ status: 304, versionMinor: 1, headers }, true)).toEqual(headers);
@@ -165,19 +166,19 @@ describe('mayBeSentAgain', () => {
 
   it.each<[string, Partial<FailedAttempt>, boolean]>([
     ['POST that may have been read', {}, false],
-    ['POST that met a closed connection', { end: 'closed-before' }, true],
-    ['POST that the kernel did not take', { end: 'refused' }, true],
-    ['POST of which a first part may have been read', { sent: 'kept', end: 'closed-before' }, false],
-    ['POST of which nothing was sent', { sent: 'nothing' }, true],
-    ['POST of which a part was sent', { sent: 'part', end: 'closed-before' }, false],
+    ['POST on a closed connection', { end: 'closed-before' }, true],
+    ['POST that the kernel rejected', { end: 'refused' }, true],
+    ['POST whose first part may have been read', { sent: 'kept', end: 'closed-before' }, false],
+    ['POST that was not sent', { sent: 'nothing' }, true],
+    ['POST that was sent in part', { sent: 'part', end: 'closed-before' }, false],
     ['POST with an Idempotency-Key', { hasIdempotencyKey: true }, true],
     [
-      'POST with an Idempotency-Key of which a part is gone',
+      'POST with an Idempotency-Key whose first part is lost',
       { hasIdempotencyKey: true, sent: 'part' },
       false,
     ],
     ['GET', { method: 'GET' }, true],
-    ['GET on a fresh connection', { method: 'GET', isReused: false }, false],
+    ['GET on a new connection', { method: 'GET', isReused: false }, false],
     ['PUT', { method: 'PUT' }, false],
     ['DELETE', { method: 'DELETE' }, false],
   ])('%s', (_, attempt, expected) => {

@@ -66,7 +66,7 @@ describe('the proxy', () => {
     return arrived;
   };
 
-  it('passes method, path, body and headers on, in order and repeated, without those of the connection', async () => {
+  it('passes on method, path, body and headers, in order and repeated, without hop-by-hop headers', async () => {
     const headers = [
       'A',
       '1',
@@ -99,19 +99,19 @@ describe('the proxy', () => {
     ]);
   });
 
-  it.each(['GET', 'DELETE', 'POST'])('passes a chunked body of %s on as chunked', async (method) => {
+  it.each(['GET', 'DELETE', 'POST'])('passes on a chunked body of %s as chunked', async (method) => {
     const arrived = await seen({ method, headers: { 'transfer-encoding': 'chunked' } }, 'body');
     expect(arrived).toMatchObject({ method, body: 'body' });
   });
 
-  describe.each(['by its length', 'in chunks'])('what is sent %s', (framing) => {
+  describe.each(['by its length', 'in chunks'])('a body sent %s', (framing) => {
     const headersFor = (content: Buffer) =>
       framing === 'in chunks' ? { 'transfer-encoding': 'chunked' } : { 'content-length': content.length };
 
     it.each([0, 1, 256, 65_536, 1_000_000])(
-      'comes through byte by byte, there and back: %d bytes',
+      'is passed on unchanged in both directions: %d bytes',
       async (size) => {
-        // Every value of a byte, so that nothing that takes them for text passes.
+        // Every value of a byte, so that decoding as text would fail.
         const content = Buffer.from(Array.from({ length: size }, (_, index) => (index * 167) % 256));
         handle = (incoming, outgoing) => {
           void buffer(incoming).then((arrived) => {
@@ -133,7 +133,7 @@ describe('the proxy', () => {
     { method: 'GET', status: 204, length: undefined },
     { method: 'GET', status: 304, length: undefined },
   ])(
-    'adds no body to the answer to $method with $status, and keeps the connection',
+    'adds no body to a $status response to $method, and keeps the connection',
     async ({ method, status, length }) => {
       handle = (_incoming, outgoing) =>
         outgoing.writeHead(status, length === undefined ? {} : { 'content-length': length }).end();
@@ -154,7 +154,7 @@ describe('the proxy', () => {
     },
   );
 
-  it('refuses a request whose length is said twice', async () => {
+  it('rejects a request with two lengths', async () => {
     const socket = connect(proxy.port, '127.0.0.1');
     socket.write(
       'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n',
@@ -163,7 +163,7 @@ describe('the proxy', () => {
     expect(observed.map(({ path }) => path)).not.toContain('/smuggled');
   });
 
-  it('streams an answer as it comes, trailers included', async () => {
+  it('streams a response, including trailers', async () => {
     let more: (() => void) | undefined;
     handle = (_incoming, outgoing) => {
       outgoing.writeHead(200, { trailer: 'x-sum' });
@@ -181,7 +181,7 @@ describe('the proxy', () => {
     expect(answer.trailers).toEqual({ 'x-sum': '7' });
   });
 
-  it('asks for the body only once the component does', async () => {
+  it('requests the body only when the component does', async () => {
     const order: string[] = [];
     handle = (incoming, outgoing) => {
       order.push('component saw the headers');
@@ -191,17 +191,13 @@ describe('the proxy', () => {
     const call = request(url(), { method: 'POST', headers: { expect: '100-continue', 'content-length': 4 } });
     call.flushHeaders();
     await once(call, 'continue');
-    order.push('client was told to go on');
+    order.push('client got 100 Continue');
     call.end('body');
     await once(call, 'response');
-    expect(order).toEqual([
-      'component saw the headers',
-      'client was told to go on',
-      'component saw the body',
-    ]);
+    expect(order).toEqual(['component saw the headers', 'client got 100 Continue', 'component saw the body']);
   });
 
-  it('ends the request at the component when the client goes away', async () => {
+  it('ends the request at the component when the client disconnects', async () => {
     const gone = new Promise<void>((resolve) => {
       handle = (incoming) => incoming.on('close', resolve);
     });
@@ -214,7 +210,7 @@ describe('the proxy', () => {
     expect(observed).toEqual([{ path: '/v2/models/m/infer', status: 499 }]);
   });
 
-  it('cuts the answer off when the component does', async () => {
+  it('cuts off the response when the component disconnects', async () => {
     handle = (_incoming, outgoing) => {
       outgoing.writeHead(200, { 'content-length': 100 });
       outgoing.write('part', () => outgoing.destroy());
@@ -223,7 +219,7 @@ describe('the proxy', () => {
     await expect(text(answer)).rejects.toThrow();
   });
 
-  it('answers 502 in JSON when nothing listens behind it', async () => {
+  it('responds with 502 in JSON when no process listens on the component port', async () => {
     component.closeAllConnections();
     component.close();
     await once(component, 'close');
@@ -245,7 +241,7 @@ describe('the proxy', () => {
     expect(await answer.text()).toContain(body);
   });
 
-  it('joins a WebSocket, both ways', async () => {
+  it('connects a WebSocket in both directions', async () => {
     component.on('upgrade', (_incoming, socket: Socket, head: Buffer) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
       socket.write(head);
@@ -261,13 +257,13 @@ describe('the proxy', () => {
     await eventuallyTrue('the tunnel is gone', () => proxy.activity().inFlight === 0);
   });
 
-  it('takes a request that would rather speak h2c as plain HTTP/1.1', async () => {
+  it('serves a request with an h2c upgrade as plain HTTP/1.1', async () => {
     const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' };
     const [answer] = (await once(get(url(), { headers }), 'response')) as [IncomingMessage];
     expect([answer.statusCode, await text(answer)]).toEqual([200, 'answer']);
   });
 
-  it('lets HTTP/2 in clear text through, as gRPC needs it', async () => {
+  it('passes on HTTP/2 in clear text, as gRPC requires', async () => {
     const http2 = createHttp2Server((_incoming, outgoing) => outgoing.end('by http/2')).listen(
       0,
       '127.0.0.1',
@@ -281,7 +277,7 @@ describe('the proxy', () => {
     http2.close();
   });
 
-  it('lets what is under way finish when it closes, and takes nothing new', async () => {
+  it('finishes requests in flight when it closes, and accepts no new ones', async () => {
     let finish: (() => void) | undefined;
     handle = (_incoming, outgoing) => {
       finish = () => void outgoing.end('late');

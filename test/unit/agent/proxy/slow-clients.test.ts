@@ -15,7 +15,7 @@ const HEAD_TIME = 300 as Milliseconds;
 const MOST = 12;
 const HEAD = 'GET / HTTP/1.1\r\nHost: x\r\n';
 
-describe('clients that are slow, or many', () => {
+describe('slow clients, and many clients', () => {
   let component: Server;
   let handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
   let proxy: Proxy;
@@ -50,7 +50,7 @@ describe('clients that are slow, or many', () => {
   }
   const honest = async () => (await fetch(`http://127.0.0.1:${proxy.port}/`)).text();
 
-  describe('a head that does not come', () => {
+  describe('an incomplete head', () => {
     beforeEach(() => start());
 
     it.each([
@@ -58,28 +58,28 @@ describe('clients that are slow, or many', () => {
       ['a part of the first line', 'GET /'],
       ['half a header', `${HEAD}Accept: `],
       ['all but the end', HEAD],
-      ['half of what begins HTTP/2', 'PRI * HTT'],
+      ['half of the HTTP/2 preface', 'PRI * HTT'],
       ['empty lines', '\r\n\r\n'],
       ['half a head after a request', `${HEAD}\r\n${HEAD}`],
-    ])('ends the connection: %s', async (_, sent) => {
+    ])('closes the connection: %s', async (_, sent) => {
       const sockets = await Promise.all(Array.from({ length: 5 }, () => client(sent)));
       await Promise.all(sockets.map((socket) => text(socket)));
       expect(sockets.every(({ readableEnded }) => readableEnded)).toBe(true);
     });
 
-    it('ends the connection though a byte of it comes now and then', async () => {
+    it('closes the connection even if a byte arrives now and then', async () => {
       const socket = await client(HEAD);
       const drip = setInterval(() => socket.write('a'), 20);
       await text(socket).finally(() => clearInterval(drip));
       expect(socket.readableEnded).toBe(true);
     });
 
-    it('is told so with 408', async () => {
+    it('gets a response with 408', async () => {
       expect(await text(await client(HEAD))).toMatch(/^HTTP\/1.1 408 [^]*within/);
     });
   });
 
-  it('may take longer than that for a body, and the component for its answer', async () => {
+  it('may take longer for a body, and the component for its response', async () => {
     await start();
     handle = (incoming, outgoing) =>
       void text(incoming).then((body) => delay(3 * HEAD_TIME).then(() => outgoing.end(body)));
@@ -93,7 +93,7 @@ describe('clients that are slow, or many', () => {
     expect(await text(socket)).toMatch(/body$/);
   });
 
-  it('hold no more than so much of heads together, and those that hold least stay', async () => {
+  it('are limited in the total size of heads, and those with the smallest heads stay', async () => {
     await start(60_000 as Milliseconds, 1_000_000);
     const headers = (bytes: number) => `${HEAD}A: ${'a'.repeat(bytes)}`;
     const small = await client(headers(100_000));
@@ -104,23 +104,26 @@ describe('clients that are slow, or many', () => {
     expect(await text(small)).toMatch(/answer$/);
   });
 
-  describe('more connections than there is room for', () => {
+  describe('more connections than the limit', () => {
     beforeEach(() => start(60_000 as Milliseconds));
 
     it.each([
       ['nothing', ''],
       ['half a head', HEAD],
-      ['a request, and nothing more', `${HEAD}\r\n`],
+      ['only a request', `${HEAD}\r\n`],
       ['half a body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc'],
       ['half of a long body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc'],
-    ])('shut nobody out: %s', async (_, sent) => {
+    ])('lock out no client: %s', async (_, sent) => {
       handle = (incoming, outgoing) => void incoming.resume().on('end', () => outgoing.end('answer'));
       for (let count = 0; count < 3 * MOST; count += 1) (await client(sent)).resume();
       expect(await honest()).toBe('answer');
-      await eventuallyTrue('room was made', () => clients.filter(({ closed }) => !closed).length <= MOST);
+      await eventuallyTrue(
+        'connections were closed',
+        () => clients.filter(({ closed }) => !closed).length <= MOST,
+      );
     });
 
-    it('end none that waits for its answer', async () => {
+    it('close none that waits for its response', async () => {
       const waiting: ServerResponse[] = [];
       handle = (_incoming, outgoing) => void waiting.push(outgoing);
       const answers = Promise.all(
@@ -139,20 +142,23 @@ describe('clients that are slow, or many', () => {
 describe('HTTP/2 in clear text', () => {
   const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
-  it.each([[1], [3], [15], [16], [24]])('reaches the component byte by byte, %d at first', async (first) => {
-    const arrived: Promise<string>[] = [];
-    const component = createTcpServer((socket) => void arrived.push(text(socket))).listen(0, '127.0.0.1');
-    await once(component, 'listening');
-    const proxy = await proxyBefore(component);
-    const socket = connect(proxy.port, '127.0.0.1').setNoDelay(true);
-    for (let at = 0; at < PREFACE.length; at += first) {
-      socket.write(PREFACE.slice(at, at + first));
-      await delay(2);
-    }
-    socket.end('frames');
-    await eventuallyTrue('it arrived', () => arrived.length === 1);
-    expect(await arrived[0]).toBe(`${PREFACE}frames`);
-    await proxy.close(AbortSignal.abort());
-    component.close();
-  });
+  it.each([[1], [3], [15], [16], [24]])(
+    'reaches the component byte by byte, starting with %d',
+    async (first) => {
+      const arrived: Promise<string>[] = [];
+      const component = createTcpServer((socket) => void arrived.push(text(socket))).listen(0, '127.0.0.1');
+      await once(component, 'listening');
+      const proxy = await proxyBefore(component);
+      const socket = connect(proxy.port, '127.0.0.1').setNoDelay(true);
+      for (let at = 0; at < PREFACE.length; at += first) {
+        socket.write(PREFACE.slice(at, at + first));
+        await delay(2);
+      }
+      socket.end('frames');
+      await eventuallyTrue('it arrived', () => arrived.length === 1);
+      expect(await arrived[0]).toBe(`${PREFACE}frames`);
+      await proxy.close(AbortSignal.abort());
+      component.close();
+    },
+  );
 });

@@ -15,7 +15,7 @@ const H2C = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settin
 const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 const LAST = get('/last', 'Connection: close\r\n');
 
-describe('a wish to upgrade', () => {
+describe('an upgrade', () => {
   let component: Server;
   let handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
   let proxy: Proxy;
@@ -36,7 +36,7 @@ describe('a wish to upgrade', () => {
     component.close();
   });
 
-  /** A component that agrees, says a word of its own, and sends back what it gets. */
+  /** A component that accepts the upgrade, sends a greeting, and echoes all data. */
   function agree(): void {
     component.on('upgrade', (_incoming, socket: Socket, head: Buffer) => {
       socket.write(
@@ -59,13 +59,13 @@ describe('a wish to upgrade', () => {
     }
     return got;
   }
-  /** The bodies of answers, all but the heads. */
+  /** The bodies of the responses. */
   const bodies = (got: string) => got.split(/HTTP\/1\.1 \d{3} [^]*?\r\n\r\n/).slice(1);
 
   it.each([
-    ['at once', 'frame'],
-    ['with nothing behind it', ''],
-  ])('joins both sides, with what was sent behind it: %s', async (_, frame) => {
+    ['some', 'frame'],
+    ['none', ''],
+  ])('joins both sides, with early data: %s', async (_, frame) => {
     agree();
     const socket = send(`${WEBSOCKET}${frame}`);
     expect(bodies(await until(socket, `hello ${frame}`))).toEqual([`hello ${frame}`]);
@@ -74,22 +74,22 @@ describe('a wish to upgrade', () => {
   });
 
   it.each([
-    ['a small answer', 'small'],
-    ['an answer that takes a while', LARGE],
-  ])('comes about behind a request: %s', async (_, content) => {
+    ['a small response', 'small'],
+    ['a slow response', LARGE],
+  ])('works after other requests: %s', async (_, content) => {
     agree();
     handle = (_incoming, outgoing) => void setImmediate(() => outgoing.end(content));
     const got = await until(send(`${get('/a')}${get('/b')}${WEBSOCKET}frame`), 'hello frame');
     expect(bodies(got)).toEqual([content, content, 'hello frame']);
   });
 
-  it('leaves the connection as it is when the component refuses, with what came behind it', async () => {
+  it('keeps the connection when the component rejects the upgrade, with the requests after it', async () => {
     handle = ({ url }, outgoing) => void outgoing.writeHead(url === '/ws' ? 426 : 200).end(`[${url}]`);
     const got = await text(send(`${get('/a')}${WEBSOCKET}${get('/b')}${LAST}`));
     expect(bodies(got).map((body) => /\[.*\]/.exec(body)?.[0])).toEqual(['[/a]', '[/ws]', '[/b]', '[/last]']);
   });
 
-  it('is forgotten with its client', async () => {
+  it('ends with its client', async () => {
     handle = () => undefined;
     component.on('upgrade', () => undefined);
     const socket = send(`${get('/a')}${WEBSOCKET}`);
@@ -98,21 +98,21 @@ describe('a wish to upgrade', () => {
     await eventuallyTrue('it is over', () => proxy.activity().inFlight === 0);
   });
 
-  it('gets 502 when nothing listens', async () => {
+  it('gets 502 when no process listens', async () => {
     component.closeAllConnections();
     component.close();
     expect(await until(send(WEBSOCKET), '}')).toMatch(/^HTTP\/1.1 502 /);
   });
 
-  describe('for HTTP/2 is ignored, and nothing behind it is lost', () => {
+  describe('to HTTP/2 is ignored, and the requests after it are served', () => {
     it.each([
       ['GET', [`${get('/h2', H2C)}${get('/b')}${LAST}`]],
-      ['GET behind another', [`${get('/a')}${get('/h2', H2C)}${get('/b')}${LAST}`]],
-      ['GET, and again', [`${get('/h2', H2C)}${get('/b', H2C)}${LAST}`]],
-      ['GET, the next in a packet of its own', [get('/h2', H2C), get('/b'), LAST]],
+      ['GET after another', [`${get('/a')}${get('/h2', H2C)}${get('/b')}${LAST}`]],
+      ['GET, twice', [`${get('/h2', H2C)}${get('/b', H2C)}${LAST}`]],
+      ['GET, with the next one in a separate packet', [get('/h2', H2C), get('/b'), LAST]],
       ['POST', [`POST /h2 HTTP/1.1\r\nHost: x\r\n${H2C}Content-Length: 4\r\n\r\nbody${get('/b')}${LAST}`]],
       [
-        'POST, cut',
+        'POST in two packets',
         [`POST /h2 HTTP/1.1\r\nHost: x\r\n${H2C}Content-Length: 4\r\n\r\nbo`, `dy${get('/b')}${LAST}`],
       ],
     ])('%s', async (_, packets) => {

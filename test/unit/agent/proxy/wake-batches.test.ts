@@ -48,7 +48,7 @@ afterAll(async () => {
   component.close();
 });
 
-it('requests that wait go into one batch when their model is there, each in flight until it is answered', async () => {
+it('waiting requests are batched when their model is loaded, and are in flight until their response', async () => {
   waker.states.set('m', 'asleep');
   const predict = async (value: number) => {
     const body = JSON.stringify({ instances: [value] });

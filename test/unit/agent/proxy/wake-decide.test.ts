@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { onwardOf } from '../../../../src/agent/proxy/wake.decide.ts';
 
-describe('how a request goes on', () => {
+describe('how a request continues', () => {
   it.each([
     ['inference', 'loaded', 'enters'],
     ['inference', 'unknown', 'passes'],
@@ -15,7 +15,7 @@ describe('how a request goes on', () => {
     ['metadata', 'unknown', 'passes'],
     ['metadata', 'asleep', 'answered'],
     ['metadata', 'server-away', 'passes'],
-  ] as const)('%s of a model that is %s: %s', (ask, kind, onward) => {
+  ] as const)('%s for a model that is %s: %s', (ask, kind, onward) => {
     expect(onwardOf(ask, { kind })).toBe(onward);
   });
 });

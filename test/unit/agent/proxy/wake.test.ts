@@ -7,13 +7,13 @@ import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
 import { proxyBefore } from '../../../support/proxy-before.ts';
 import { milliseconds } from '../../../../src/lib/clock.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
-import { eventuallyTrue } from '../../../support/eventually.ts';
+import { eventually, eventuallyTrue } from '../../../support/eventually.ts';
 import { type PlayedWaker, playedWaker } from '../../../support/played-waker.ts';
 
 const INFER = '/v2/models/m/infer';
 const AWAKE_WITHIN = milliseconds(2_000);
 
-describe('requests for models that sleep', () => {
+describe('requests for on-demand models', () => {
   let component: Server;
   let proxy: Proxy;
   let waker: PlayedWaker;
@@ -65,9 +65,9 @@ describe('requests for models that sleep', () => {
     answered.catch(() => undefined);
     return { made, answered };
   };
-  const waits = () => eventuallyTrue('it is so', () => waker.waiting.has('m'));
+  const waits = () => eventuallyTrue('the request waits', () => waker.waiting.has('m'));
 
-  it('a model in memory: the request goes on at once, and counts as in flight until its answer is over', async () => {
+  it('a model in memory: the request is passed on at once, and is in flight until its response ends', async () => {
     waker.states.set('m', 'loaded');
     expect(await call().answered).toMatchObject({ status: 200, body: 'answer' });
     expect([waker.waits, waker.inFlight.get('m')]).toEqual([[], 0]);
@@ -76,20 +76,23 @@ describe('requests for models that sleep', () => {
   it.each([
     ['small', 'body'],
     ['large', 'x'.repeat(4 * 1024 ** 2)],
-  ])('a %s request waits, goes on whole when the model is there, and is in flight then', async (_, body) => {
-    waker.states.set('m', 'asleep');
-    const { answered } = call(INFER, {}, body);
-    await waits();
-    expect([served, proxy.activity().inFlight]).toEqual([[], 1]);
-    waker.settle('m', { kind: 'loaded' });
-    expect(waker.inFlight.get('m') ?? 0).toBe(0);
-    expect(await answered).toMatchObject({ status: 200 });
-    expect(served).toEqual([{ path: INFER, body, continued: false }]);
-    await eventuallyTrue('it is so', () => waker.inFlight.get('m') === 0);
-    expect([observed, proxy.activity().inFlight]).toEqual([[[INFER, 200]], 0]);
-  });
+  ])(
+    'a %s request waits, is passed on completely when the model is loaded, and is in flight then',
+    async (_, body) => {
+      waker.states.set('m', 'asleep');
+      const { answered } = call(INFER, {}, body);
+      await waits();
+      expect([served, proxy.activity().inFlight]).toEqual([[], 1]);
+      waker.settle('m', { kind: 'loaded' });
+      expect(waker.inFlight.get('m') ?? 0).toBe(0);
+      expect(await answered).toMatchObject({ status: 200 });
+      expect(served).toEqual([{ path: INFER, body, continued: false }]);
+      await eventuallyTrue('nothing is in flight', () => waker.inFlight.get('m') === 0);
+      expect([observed, proxy.activity().inFlight]).toEqual([[[INFER, 200]], 0]);
+    },
+  );
 
-  it('a client that asks before it sends is told to when the model is there', async () => {
+  it('a client with Expect: 100-continue gets 100 when the model is loaded', async () => {
     waker.states.set('m', 'asleep');
     const made = request(`http://127.0.0.1:${proxy.port}${INFER}`, {
       method: 'POST',
@@ -112,7 +115,7 @@ describe('requests for models that sleep', () => {
   it.each([
     ['small', 'body'],
     ['large', 'x'.repeat(4 * 1024 ** 2)],
-  ])('refused with a %s body: 503, Retry-After, and the reason', async (_, body) => {
+  ])('rejected with a %s body: 503, Retry-After, and the reason', async (_, body) => {
     waker.states.set('m', 'asleep');
     const { answered } = call(INFER, {}, body);
     await waits();
@@ -124,10 +127,11 @@ describe('requests for models that sleep', () => {
       '2',
       { error: 'WaitTimeout: why' },
     ]);
-    expect([served, observed]).toEqual([[], [[INFER, 503]]]);
+    // A request is counted once its answer is over, which the client may see before.
+    await eventually(() => expect([served, observed]).toEqual([[], [[INFER, 503]]]));
   });
 
-  it("removed meanwhile: the answer is the model server's own", async () => {
+  it('removed meanwhile: the model server responds', async () => {
     waker.states.set('m', 'asleep');
     const { answered } = call();
     await waits();
@@ -135,16 +139,16 @@ describe('requests for models that sleep', () => {
     expect(await answered).toMatchObject({ status: 404, body: 'answer' });
   });
 
-  it('a client that goes away waits no more, and is counted as gone', async () => {
+  it('ends the wait when the client disconnects, and records it', async () => {
     waker.states.set('m', 'asleep');
     const { made } = call();
     await waits();
     made.on('error', () => undefined).destroy();
-    await eventuallyTrue('it is so', () => waker.waiting.size === 0 && observed.length === 1);
+    await eventuallyTrue('the wait has ended', () => waker.waiting.size === 0 && observed.length === 1);
     expect([observed, served, proxy.activity().inFlight]).toEqual([[[INFER, 499]], [], 0]);
   });
 
-  it('a connection that ends before its second request has its turn leaves no model in use', async () => {
+  it('a connection that ends before the turn of its second request leaves no model in use', async () => {
     waker.states.set('m', 'asleep');
     waker.states.set('n', 'loaded');
     const socket = connect(proxy.port, '127.0.0.1');
@@ -153,17 +157,20 @@ describe('requests for models that sleep', () => {
     socket.write(post('m') + post('n'));
     await waits();
     socket.destroy();
-    await eventuallyTrue('nobody waits', () => waker.waiting.size === 0 && proxy.activity().inFlight === 0);
+    await eventuallyTrue(
+      'no request waits',
+      () => waker.waiting.size === 0 && proxy.activity().inFlight === 0,
+    );
     expect([...waker.inFlight.values()].every((count) => count === 0)).toBe(true);
   });
 
-  it("what is no model is the model server's to answer", async () => {
+  it('passes on requests for an unknown model', async () => {
     expect(await call('/v2/models/none/infer').answered).toMatchObject({ status: 404, body: 'answer' });
     expect(waker.waits).toEqual([]);
   });
 
   it.each(['/v1/models/m', '/v2/models/m/ready'])(
-    '%s: a sleeping model is ready, and sleeps on',
+    '%s: a sleeping model is ready, and stays asleep',
     async (path) => {
       waker.states.set('m', 'asleep');
       const { status, body } = await call(path, { method: 'GET' }, '').answered;
@@ -177,14 +184,14 @@ describe('requests for models that sleep', () => {
     },
   );
 
-  it('metadata of a sleeping model are not made up', async () => {
+  it('does not invent metadata of a sleeping model', async () => {
     waker.states.set('m', 'asleep');
     const { status, body } = await call('/v2/models/m', { method: 'GET' }, '').answered;
     expect([status, waker.waits]).toEqual([503, []]);
     expect(body).toContain('ModelSleeps');
   });
 
-  describe('while nothing listens at the component', () => {
+  describe('while no process listens on the component port', () => {
     beforeEach(() => {
       waker.states.set('m', 'loaded');
     });
@@ -202,10 +209,10 @@ describe('requests for models that sleep', () => {
     it.each([
       ['small', 'body'],
       ['large', 'x'.repeat(4 * 1024 ** 2)],
-    ])('a %s request waits for it, whatever is known of it yet', async (_, body) => {
+    ])('a %s request waits for it', async (_, body) => {
       const back = await away();
       const { answered } = call(INFER, {}, body);
-      await eventuallyTrue('it is so', () => proxy.activity().inFlight === 1);
+      await eventuallyTrue('the request is in flight', () => proxy.activity().inFlight === 1);
       await back();
       expect(await answered).toMatchObject({ status: 200 });
       expect(served).toEqual([{ path: INFER, body, continued: false }]);
@@ -214,7 +221,7 @@ describe('requests for models that sleep', () => {
     it('it is back without the model: the request waits for that too', async () => {
       const back = await away();
       const { answered } = call();
-      await eventuallyTrue('it is so', () => proxy.activity().inFlight === 1);
+      await eventuallyTrue('the request is in flight', () => proxy.activity().inFlight === 1);
       waker.states.set('m', 'asleep');
       await waits();
       await back();
@@ -222,7 +229,7 @@ describe('requests for models that sleep', () => {
       expect(await answered).toMatchObject({ status: 200 });
     });
 
-    it('and the pod ends: 503 at once, for it does not come back', async () => {
+    it('the pod is ending: 503 at once, because it does not come back', async () => {
       await away();
       waker.ending = true;
       const { status, headers, body } = await call().answered;

@@ -25,7 +25,7 @@ afterAll(async () => {
 const unused = new AbortController().signal;
 let count = 0;
 
-/** A near puller, and the URIs that it has left to the other one, which fetches nothing. */
+/** A near puller, with the URIs that it leaves to the other one, which fetches nothing. */
 function scene(): { puller: Puller; far: string[]; pull: (uri: string) => Promise<string> } {
   const far: string[] = [];
   const other: Puller = {
@@ -57,14 +57,14 @@ async function directoryOf(files: number, bytes: number): Promise<string> {
 describe('a model', () => {
   it.each<[string, () => string | Promise<string>, string]>([
     ['a file of a web server', () => server.file({ bytes: 1_000 }), 'near, 1000'],
-    ['an empty one', () => server.file({ bytes: 0 }), 'near, 0'],
-    ['the largest that takes memory', () => directoryOf(1, NEAR.bytes), `near, ${NEAR.bytes}`],
+    ['an empty file', () => server.file({ bytes: 0 }), 'near, 0'],
+    ['the largest file that takes memory', () => directoryOf(1, NEAR.bytes), `near, ${NEAR.bytes}`],
     ['one byte more', () => directoryOf(1, NEAR.bytes + 1), 'far'],
-    ['one that takes none', () => server.file({ bytes: NEAR.bytes + 1 }), `near, ${NEAR.bytes + 1}`],
-    ['one that takes long', () => server.file({ bytes: NEAR_REUSED_BYTES + 1 }), 'far'],
-    ['an answer without a length', () => server.file({ bytes: 10, announce: false }), 'far'],
+    ['a file that takes no memory', () => server.file({ bytes: NEAR.bytes + 1 }), `near, ${NEAR.bytes + 1}`],
+    ['a file that takes long', () => server.file({ bytes: NEAR_REUSED_BYTES + 1 }), 'far'],
+    ['a response without a length', () => server.file({ bytes: 10, announce: false }), 'far'],
     [
-      'what is not there',
+      'a missing file',
       () => server.serve('m', (_, response) => void response.writeHead(404).end()),
       'NotFound',
     ],
@@ -80,7 +80,7 @@ describe('a model', () => {
     ],
     ['a local directory', () => directoryOf(NEAR.files, 10), `near, ${NEAR.files * 10}`],
     [
-      'a file that comes as gzip',
+      'a gzip-encoded file',
       () =>
         server.serve(
           'm',
@@ -89,19 +89,19 @@ describe('a model', () => {
         ),
       'far',
     ],
-    ['a volume, which may be of a network', () => 'pvc://claim/m', 'far'],
-    ['one with more files', () => directoryOf(NEAR.files + 1, 10), 'far'],
+    ['a volume, which may be on a network', () => 'pvc://claim/m', 'far'],
+    ['a directory with more files', () => directoryOf(NEAR.files + 1, 10), 'far'],
     ['an object store', () => 's3://bucket/m', 'far'],
-    ['Azure by https', () => 'https://account.blob.core.windows.net/container/m', 'far'],
+    ['Azure over https', () => 'https://account.blob.core.windows.net/container/m', 'far'],
     ['a hub', () => 'hf://owner/m', 'far'],
-    ['no URI', () => 'm', 'far'],
+    ['not a URI', () => 'm', 'far'],
   ])('%s', async (_, uriOf, expected) => {
     const { puller, pull } = scene();
     expect(await pull(await uriOf())).toBe(expected);
     await puller.stop();
   });
 
-  it('that was left to the other process is not asked for here again', async () => {
+  it('that was left to the other process is not requested here again', async () => {
     const { puller, far, pull } = scene();
     const uri = server.file({ bytes: 10, announce: false });
     const asked = (): number => server.requests.filter(({ url = '-' }) => uri.endsWith(url)).length;
@@ -110,7 +110,7 @@ describe('a model', () => {
     await puller.stop();
   });
 
-  it('goes to the other process when much was fetched here lately, and is not remembered for it', async () => {
+  it('is left to the other process when much was fetched here recently, without counting against the budget', async () => {
     const { puller, far, pull } = scene();
     const uri = server.file({ bytes: 1_000 });
     expect(await pull(await directoryOf(1, NEAR_BUDGET.bytes - 500))).toMatch('near');
@@ -120,7 +120,7 @@ describe('a model', () => {
     await puller.stop();
   });
 
-  it('goes to the other process when many were fetched here lately, and none is asked for here then', async () => {
+  it('is left to the other process when many were fetched here recently, without a request here', async () => {
     const { puller, far, pull } = scene();
     const uri = server.file({ bytes: 10 });
     for (let turn = 0; turn < NEAR_BUDGET.models; turn += 1) expect(await pull(uri)).toBe('near, 10');
@@ -129,7 +129,7 @@ describe('a model', () => {
     await puller.stop();
   });
 
-  it('goes to the other process while as many as may are fetched here', async () => {
+  it('is left to the other process while the maximum number is fetched here', async () => {
     const { puller, far } = scene();
     const pulls = Array.from({ length: NEAR.atOnce + 1 }, (_unused, index) =>
       puller.pull(
@@ -151,7 +151,7 @@ describe('a model', () => {
   });
 });
 
-describe('the other process is started early', () => {
+describe('whether the other process starts early', () => {
   it.each([
     ['[{"modelSpec":{"storageUri":"s3://b/m"}}]', true],
     ['[{"modelSpec":{"storageUri": "https://h/m.tar.gz"}}]', true],
@@ -165,7 +165,7 @@ describe('the other process is started early', () => {
     expect(startsWithFarModels(directory)).toBe(expected);
   });
 
-  it('not where there is no models.json', () => {
+  it('not without models.json', () => {
     expect(startsWithFarModels(join(root, 'nowhere'))).toBe(false);
   });
 });

@@ -17,8 +17,8 @@ function scene(options: ResidencySceneOptions) {
   return made;
 }
 
-describe('the budgets of residency on-demand', () => {
-  it('refuses what can never fit at once', async () => {
+describe('the budgets of on-demand residency', () => {
+  it('rejects at once what can never fit', async () => {
     const it = scene({ memoryBudget: 5 });
     it.serverUp();
     it.setModels(new Map([...models(2), ['large', specOf(6)]]));
@@ -26,7 +26,7 @@ describe('the budgets of residency on-demand', () => {
     const outcome = it.request('large');
     await it.clock.advance(10);
     expect(await outcome).toMatchObject({ kind: 'refused', reason: 'ModelTooLarge' });
-    // Status tells it, until the budget allows for it.
+    // The status shows it until the budget is large enough.
     expect(it.phases().get('large')).toBe('Failed');
     it.residency.configure(onDemand({ memoryBudget: 6 }));
     await it.clock.advance(1_000);
@@ -34,7 +34,7 @@ describe('the budgets of residency on-demand', () => {
     expect(it.phases().get('large')).toBe('Loaded');
   });
 
-  it('refuses at once what has no room beside the pinned ones, and does not hold up who comes after', async () => {
+  it('rejects at once a model without room beside the pinned ones, and does not delay the next one', async () => {
     const it = scene({ memoryBudget: 5, pinned: ['m0', 'm1', 'm2'] });
     it.serverUp();
     it.setModels(new Map([...models(5), ['large', specOf(3)]]));
@@ -50,9 +50,9 @@ describe('the budgets of residency on-demand', () => {
 
   it.each([
     ['', false],
-    [', which starts again what was killed of it,', true],
-  ])('loses a server that cannot be measured%s to its memory once at most', async (_, startsAgain) => {
-    // Ten times as large as declared: by what is declared, all of them fit.
+    [', with restarts of killed processes,', true],
+  ])('loses a server without measurements%s at most once because of its memory', async (_, startsAgain) => {
+    // Ten times as large as declared: all of them fit as declared.
     const it = scene({ memoryBudget: 1_000, realSize: () => 100, memoryLimit: 1_000, startsAgain });
     it.serverUp();
     it.setModels(models(30, 10));
@@ -68,7 +68,7 @@ describe('the budgets of residency on-demand', () => {
     expect(it.seen.loaded.size).toBeGreaterThanOrEqual(3);
   });
 
-  it('counts what an agent before it has fetched, once its files have been measured', async () => {
+  it('counts models fetched by a previous agent after their files have been measured', async () => {
     const found = new Map([...models(10)].map(([name, spec]) => [name, foundAsleep(spec)]));
     const it = scene({ memoryBudget: 2, diskBudget: 50, found });
     it.setModels(models(10));
@@ -81,7 +81,7 @@ describe('the budgets of residency on-demand', () => {
     expect([...it.phases().values()].filter((phase) => phase === 'Remote')).toHaveLength(5);
   });
 
-  it('takes another budget, and residency always, without a restart', async () => {
+  it('applies another budget, and residency always, without a restart', async () => {
     const it = scene({ memoryBudget: 10 });
     it.serverUp();
     it.setModels(models(10));
@@ -98,7 +98,7 @@ describe('the budgets of residency on-demand', () => {
     expect(it.seen.loaded.size).toBe(2);
   });
 
-  it('stays within the budget with models ten times as large as they were declared', async () => {
+  it('stays within the budget with models ten times as large as declared', async () => {
     const it = scene({ memoryBudget: 1_000, trueSize: () => 100 });
     it.serverUp();
     it.setModels(models(100, 10));
@@ -112,7 +112,7 @@ describe('the budgets of residency on-demand', () => {
     expect(it.seen.loaded.size).toBeGreaterThanOrEqual(8);
   });
 
-  it('tells which misses a larger budget would have spared', async () => {
+  it('counts the misses that a larger budget would have avoided', async () => {
     const it = scene({ memoryBudget: 4 });
     it.serverUp();
     it.setModels(models(5));
@@ -124,7 +124,7 @@ describe('the budgets of residency on-demand', () => {
         expect((await outcome).kind).toBe('loaded');
       }
     };
-    // The first round leaves them in the order of the names; in the others each finds the one before it gone.
+    // The first round orders them by name. In the others, each load evicts the next model.
     await round(5);
     const { misses } = it.residency.figures().counts;
     const before = new Map(it.residency.figures().counts.spared);
@@ -132,12 +132,12 @@ describe('the budgets of residency on-demand', () => {
     const after = it.residency.figures().counts;
     const spared = (times: number) => (after.spared.get(times) ?? 0) - (before.get(times) ?? 0);
     expect(after.misses - misses).toBe(5);
-    // Six have room for five, eight too.
+    // A budget of six or of eight has room for five.
     expect([spared(1.5), spared(2)]).toEqual([5, 5]);
   });
 
-  it('has back what was hot before what nobody asks for, beside a server that is measured, too', async () => {
-    // The first model of a process is loaded alone: its libraries are measured then.
+  it('loads hot models before new ones after a restart of a measured server', async () => {
+    // The first model of a process is loaded alone, to measure its libraries.
     const found = new Map([...models(30)].map(([name, spec]) => [name, foundAsleep(spec)]));
     const hot = Array.from({ length: 10 }, (_, index) => `m${index + 15}`);
     const it = scene({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { models, residencyScene } from '../../../support/residency-scene.ts';
 
-describe('models on demand in a pod that ends', () => {
+describe('on-demand models in a terminating pod', () => {
   async function oneAsleep() {
     const it = residencyScene({ memoryBudget: 1 });
     it.serverUp();
@@ -11,7 +11,7 @@ describe('models on demand in a pod that ends', () => {
     return { ...it, asleep };
   }
 
-  it('wakes what is asked while the model server runs, and nothing else', async () => {
+  it('wakes requested models while the model server runs, and no others', async () => {
     const { residency, clock, request, setModels, seen, asleep } = await oneAsleep();
     residency.startDraining();
     setModels(models(4));
@@ -23,7 +23,7 @@ describe('models on demand in a pod that ends', () => {
     expect(residency.waker.isEnding()).toBe(true);
   });
 
-  it('lets nobody wait once the model server has ended, which does not come back', async () => {
+  it('rejects waiting and new requests after the model server has ended, because it does not come back', async () => {
     const { residency, request, serverGone, asleep } = await oneAsleep();
     residency.startDraining();
     const waiting = request(asleep);
@@ -32,7 +32,7 @@ describe('models on demand in a pod that ends', () => {
     expect(await request(asleep)).toMatchObject({ kind: 'refused', reason: 'Stopping' });
   });
 
-  it('ends the wait for a model server that is away already', async () => {
+  it('ends the wait for a model server that is already gone', async () => {
     const { residency, request, serverGone, asleep } = await oneAsleep();
     serverGone();
     const waiting = request(asleep);
@@ -40,7 +40,7 @@ describe('models on demand in a pod that ends', () => {
     expect(await waiting).toMatchObject({ kind: 'refused', reason: 'Stopping' });
   });
 
-  it('lets nobody wait once nothing is loaded any more', async () => {
+  it('rejects requests after loading has stopped', async () => {
     const { request, stop, asleep } = await oneAsleep();
     const waiting = request(asleep);
     stop();

@@ -19,8 +19,8 @@ function scene(options: ResidencySceneOptions) {
   return made;
 }
 
-describe('residency on-demand', () => {
-  it('loads each model once, and lets those that nobody asks for make room for the next', async () => {
+describe('on-demand residency', () => {
+  it('loads each model once, and evicts unused ones for the next', async () => {
     const it = scene({ memoryBudget: 5 });
     it.serverUp();
     it.setModels(models(40));
@@ -33,7 +33,7 @@ describe('residency on-demand', () => {
     expect(phases.filter((phase) => phase === 'Standby')).toHaveLength(35);
   });
 
-  it('wakes a model by one load for all who ask', async () => {
+  it('wakes a model with one load for all requests', async () => {
     const it = scene({ memoryBudget: 1 });
     it.serverUp();
     it.setModels(models(2));
@@ -46,7 +46,7 @@ describe('residency on-demand', () => {
     expect(it.seen.loads.slice(before)).toEqual([asleep]);
   });
 
-  it('answers for 200 cold models at once where 20 have room', async () => {
+  it('serves 200 cold models at once with room for 20', async () => {
     const it = scene({ memoryBudget: 20 });
     it.serverUp();
     it.setModels(models(200));
@@ -57,7 +57,7 @@ describe('residency on-demand', () => {
     expect(it.seen.faults).toEqual([]);
   });
 
-  it('lets the second of two that do not fit together wait for a while, and never unloads one in use', async () => {
+  it('lets the second of two models that do not fit together wait, and never unloads one in use', async () => {
     const it = scene({ memoryBudget: 1 });
     it.serverUp();
     it.setModels(models(2));
@@ -70,7 +70,7 @@ describe('residency on-demand', () => {
     expect(it.seen.faults).toEqual([]);
   });
 
-  it('ends a wait that is too long, and goes on with the load', async () => {
+  it('ends a wait after the timeout, and continues with the load', async () => {
     const it = scene({ memoryBudget: 1, wakeTimeout: 2_000 });
     it.serverUp();
     it.setModels(models(2));
@@ -84,7 +84,7 @@ describe('residency on-demand', () => {
     expect([...it.seen.loaded.keys()]).toEqual(['m1']);
   });
 
-  it('does not begin a load that nobody waits for any more', async () => {
+  it('does not start a load without waiting requests', async () => {
     const it = scene({ memoryBudget: 1 });
     it.serverUp();
     it.setModels(models(2));
@@ -101,7 +101,7 @@ describe('residency on-demand', () => {
     expect(it.seen.loads).toHaveLength(loads);
   });
 
-  it('tells those who wait for a model that is removed', async () => {
+  it('ends the wait for a removed model', async () => {
     const it = scene({ memoryBudget: 1 });
     it.serverUp();
     it.setModels(models(2));
@@ -116,7 +116,7 @@ describe('residency on-demand', () => {
     expect(it.residency.waker.availability('m1').kind).toBe('unknown');
   });
 
-  it('tells those who wait for a model that is refused, and when to come again', async () => {
+  it('ends the wait for a model that fails to load', async () => {
     const it = scene({ memoryBudget: 1 });
     it.serverUp();
     it.setModels(models(2));
@@ -128,7 +128,7 @@ describe('residency on-demand', () => {
     expect(await outcome).toMatchObject({ kind: 'refused', reason: 'LoadFailed' });
   });
 
-  it('never turns a pinned model out', async () => {
+  it('never evicts a pinned model', async () => {
     const it = scene({ memoryBudget: 3, pinned: ['m0', 'm1'] });
     it.serverUp();
     it.setModels(models(20));
@@ -142,7 +142,7 @@ describe('residency on-demand', () => {
     expect(it.seen.faults).toEqual([]);
   });
 
-  it('removes the files of those that sleep longest, and fetches them again when they are asked for', async () => {
+  it('removes the files of the longest unused models, and fetches them again on request', async () => {
     const it = scene({ memoryBudget: 2, diskBudget: 50 });
     it.serverUp();
     it.setModels(models(10));
@@ -156,7 +156,7 @@ describe('residency on-demand', () => {
     expect(it.seen.pulls.slice(pulls)).toEqual([remote]);
   });
 
-  it('brings the hottest back first when the model server was restarted, and before what nobody asked for', async () => {
+  it('loads the hottest models first after a restart of the model server', async () => {
     const it = scene({ memoryBudget: 100 });
     it.serverUp();
     it.setModels(models(60));
@@ -181,7 +181,7 @@ describe('residency on-demand', () => {
     expect(back.slice(0, 3)).toEqual(['m0', 'm1', 'm2']);
   });
 
-  it('begins with what the agent before it knew to be hot', async () => {
+  it('starts with the models that were hot under the previous agent', async () => {
     const found = new Map([...models(30)].map(([name, spec]) => [name, foundAsleep(spec)]));
     const it = scene({
       memoryBudget: 5,
@@ -199,7 +199,7 @@ describe('residency on-demand', () => {
     expect(it.seen.pulls).toEqual([]);
   });
 
-  it('tries a model that the model server ended with after the others, and charges it with more', async () => {
+  it('loads a model after the others if the model server ended during its load, and charges it more', async () => {
     const it = scene({ memoryBudget: 8 });
     it.serverUp();
     it.setModels(models(8));
@@ -223,7 +223,7 @@ describe('residency on-demand', () => {
     expect(it.seen.faults).toEqual([]);
   });
 
-  it('keeps no files of models that sleep beside a server that would load them when it starts', async () => {
+  it('keeps no files of sleeping models if the server would load them at its start', async () => {
     const it = scene({ memoryBudget: 3, loadsAllAtStart: true });
     it.serverUp();
     it.setModels(models(10));
@@ -244,7 +244,7 @@ describe('residency on-demand', () => {
     expect(it.seen.faults).toEqual([]);
   });
 
-  it('ends every wait and breaks no promise, whatever comes in which order', async () => {
+  it('ends every wait and keeps the rules for any sequence of events', async () => {
     const step = fc.oneof(
       {
         weight: 10,
@@ -291,7 +291,7 @@ describe('residency on-demand', () => {
         for (const request of requests) void request.then(() => (over += 1));
         await it.clock.advance(80_000);
         expect(over).toBe(requests.length);
-        // A server that ends takes the models of those with it that were just told to go on.
+        // When a server ends, the models of requests that were just released are lost too.
         const crashed = steps.some((one) => one.do === 'crash');
         expect(it.seen.faults.filter((fault) => !crashed || !fault.endsWith('not there'))).toEqual([]);
         it.stop();

@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 const EMPTY = 137 * MIB;
 const LIBRARIES = 76 * MIB;
 
-describe('what a model server takes without models', () => {
+describe('the memory of a model server without models', () => {
   const afterFirst = (empty: number, declared: number, takes: number) => {
     const server = createServerProcess(undefined);
     server.measured(empty, 0, 0);
@@ -13,16 +13,16 @@ describe('what a model server takes without models', () => {
     return server.known()?.base;
   };
 
-  it('holds the libraries that come with its first model', () => {
+  it('includes the libraries loaded with its first model', () => {
     expect(afterFirst(EMPTY, MIB, MIB)).toBe(EMPTY + LIBRARIES);
   });
 
-  it.each([150, 600])('holds no first model of %d MiB that declares a tenth', (takes) => {
-    // As much as the default budget leaves the server of its limit.
+  it.each([150, 600])('excludes a first model of %d MiB that declares a tenth', (takes) => {
+    // The part of its limit that the default budget leaves to the server.
     expect(afterFirst(EMPTY, (takes / 10) * MIB, takes * MIB)).toBeLessThanOrEqual(256 * MIB);
   });
 
-  it('is what it was measured to be where that is more', () => {
+  it('is the measured value if that is larger', () => {
     expect(afterFirst(400 * MIB, 15 * MIB, 150 * MIB)).toBe(400 * MIB);
   });
 });

@@ -4,7 +4,7 @@ import type { ModelWaker, WakeOutcome } from '../../../../src/agent/residency/wa
 
 const NEVER = new AbortController().signal;
 
-/** Knows a model that is loaded, and one that sleeps until it is waited for. */
+/** Knows a loaded model, and one that sleeps until a request waits for it. */
 function knownModels(entered: string[]): ModelWaker {
   const kinds = new Map([
     ['here', 'loaded'],
@@ -40,14 +40,14 @@ describe('requests to an agent that has just started', () => {
     expect(entered).toEqual([name]);
   });
 
-  it('go on to the model server where no model is waited for', async () => {
+  it('continue to the model server when residency is off', async () => {
     const starting = createStartingWaker();
     const waiting = starting.wait('here', NEVER);
     starting.started(undefined);
     expect(await waiting).toEqual({ kind: 'removed' });
   });
 
-  it('wait no more when their client goes away', async () => {
+  it('end their wait when their client disconnects', async () => {
     const leaving = new AbortController();
     const waiting = createStartingWaker().wait('here', leaving.signal);
     leaving.abort();

@@ -15,7 +15,7 @@ function pull(handler: Handler): Promise<Pulled> {
   return pullOnce(server.serve('model.bin', handler));
 }
 
-describe('digests that a server announces', () => {
+describe('digests in response headers are checked', () => {
   const body = 'weights';
   const digest = (algorithm: string): string => createHash(algorithm).update(body).digest('base64');
   it.each([

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { pullOnce, texts } from '../../../support/pulling.ts';
 
-describe('an answer with two lengths', () => {
+describe('a response with an ambiguous length', () => {
   const chunked = '5\r\nabcde\r\n0\r\n\r\n';
   it.each([
     ['Content-Length: 3\r\nTransfer-Encoding: chunked', 'abcde'],

@@ -16,7 +16,7 @@ import type { TarEntry } from '../../../support/tar-writer.ts';
 import { zip } from '../../../support/zip-writer.ts';
 import { sized } from '../../../support/tier.ts';
 
-/** FUZZ_SECONDS lengthens the search; each property takes that long at most. */
+/** FUZZ_SECONDS extends the search. Each property takes at most that long. */
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 6, soak: 60 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const BOUND = { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1000 };
@@ -24,7 +24,7 @@ const JEST_LIMIT_MS = SECONDS * 1000 + 60_000;
 
 const MIB = 1024 ** 2;
 const LIMITS = { maxBytes: MIB, maxEntries: 50, maxRatio: 50, ratioFloorBytes: 256 * 1024 };
-/** The archives are a few KiB, and what unpacks to more than LIMITS is refused on the way. */
+/** The archives are a few KiB. Unpacking fails if the content exceeds LIMITS. */
 const MEMORY_BYTES = 512 * MIB;
 
 const name = fc.oneof(
@@ -132,7 +132,7 @@ const anyZip = fc
   .tuple(fc.array(zipEntry, { maxLength: 5 }), changes)
   .map(([entries, by]) => changed(zip(entries), by));
 
-/** Buffers that are still in use; what waits to be collected says nothing of what a pull needs. */
+/** Buffers in use. Those waiting for garbage collection do not show what a pull needs. */
 function heldBytes(): number {
   const { arrayBuffers } = process.memoryUsage();
   if (arrayBuffers < MEMORY_BYTES) return arrayBuffers;
@@ -141,7 +141,7 @@ function heldBytes(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
-describe('archives made at random', () => {
+describe('random archives', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await startFaultServer();
@@ -152,7 +152,7 @@ describe('archives made at random', () => {
     ['tar', 'm.tgz', anyTar],
     ['zip', 'm.zip', anyZip],
   ])(
-    'end in a model or in a failure with a reason, and leave no file beside the model: %s',
+    'result in a model or in a failure with a reason, and leave no file beside the model: %s',
     async (_kind, file, archives) => {
       let current: Uint8Array = Buffer.alloc(0);
       const uri = server.serve(file, (_, response) => void response.end(current));
@@ -189,7 +189,7 @@ describe('archives made at random', () => {
   );
 });
 
-/** What an archive unpacks to when it comes in the given pieces: its files, or that it is refused. */
+/** The files of an archive that arrives in pieces of this size, or 'refused'. */
 async function unpacked(archive: Buffer, piece: number): Promise<unknown> {
   async function* pieces(): AsyncGenerator<Uint8Array> {
     await Promise.resolve();
@@ -210,14 +210,14 @@ async function unpacked(archive: Buffer, piece: number): Promise<unknown> {
     await unpackTar(pieces(), tree, { limits: LIMITS });
     return files;
   } catch (thrown) {
-    // Of two faults in one archive either may come first.
+    // An archive may have two faults, and either may be found first.
     return thrown instanceof PullError ? 'refused' : String(thrown);
   }
 }
 
-describe('a tar made at random', () => {
+describe('a random tar', () => {
   it(
-    'means the same in whatever pieces it comes',
+    'is unpacked the same for any size of pieces',
     async () => {
       const outcome = fc.asyncProperty(
         anyTar,

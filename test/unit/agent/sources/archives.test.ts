@@ -33,17 +33,17 @@ const flipped = (archive: Buffer, at: number): Buffer => {
 };
 const textZip = zip([good, { name: 'a.txt', body: 'some longer text', method: 0 }]);
 
-describe('archives that are unpacked', () => {
+describe('unpacking archives', () => {
   const nested = [{ name: './', type: '5' }, { name: './d/', type: '5' }, { name: './d/x', body: 'x' }, good];
   const expected = { 'd/x': 'x', 'good.txt': 'good' };
   it.each<[string, string, Buffer]>([
     ['tar', 'm.tar', tar(nested)],
     ['tar.gz', 'm.tar.gz', gzipSync(tar(nested))],
-    ['tgz, by an upper-case name', 'M.TGZ', gzipSync(tar(nested))],
-    ['gzip that is called tar', 'm.tar', gzipSync(tar(nested))],
-    ['zstd that is called tar', 'm.tar', zstdCompressSync(tar(nested))],
+    ['tgz, with an upper-case name', 'M.TGZ', gzipSync(tar(nested))],
+    ['gzip with the name of a tar', 'm.tar', gzipSync(tar(nested))],
+    ['zstd with the name of a tar', 'm.tar', zstdCompressSync(tar(nested))],
     [
-      'two gzip members in a row',
+      'two gzip members',
       'm.tgz',
       Buffer.concat([gzipSync(tar(nested).subarray(0, 700)), gzipSync(tar(nested).subarray(700))]),
     ],
@@ -63,7 +63,7 @@ describe('archives that are unpacked', () => {
     expect(pulled.outside).toEqual([]);
   });
 
-  it('keeps nothing of modes but the right to execute', async () => {
+  it('keeps only the executable bit of a mode', async () => {
     const entries = [
       { name: 's', mode: 0o4777 },
       { name: 'n', mode: 0o000 },
@@ -81,7 +81,7 @@ describe('archives that are unpacked', () => {
     expect(Object.fromEntries(zipped.modes)).toEqual({ s: 0o755, n: 0o644 });
   });
 
-  it('takes names that differ only in case as the two files they are', async () => {
+  it('keeps names that differ only in case as two files', async () => {
     expect(
       texts(
         await pull(
@@ -96,9 +96,9 @@ describe('archives that are unpacked', () => {
   });
 
   it.each([
-    ['without end blocks, where gzip proves its end', 'm.tgz', gzipSync(tar([good], 0))],
+    ['without end blocks, inside a complete gzip', 'm.tgz', gzipSync(tar([good], 0))],
     ['with a volume label', 'm.tar', tar([{ name: 'backup', type: 'V' }, good])],
-  ])('takes a tar %s', async (_what, name, archive) => {
+  ])('accepts a tar %s', async (_what, name, archive) => {
     expect(Object.keys(texts(await pull(name, archive)))).toEqual([good.name]);
   });
 
@@ -106,11 +106,11 @@ describe('archives that are unpacked', () => {
     ['a file', { name: `./SUCCESS.${'0'.repeat(64)}`, body: '{}' }],
     ['a link', { name: `SUCCESS.${'0'.repeat(64)}`, type: '2', linkname: '/etc/passwd' }],
     ['a directory', { name: `SUCCESS.${'0'.repeat(64)}/inner`, body: 'x' }],
-  ])('leaves out a marker of another agent that is %s', async (_, marker) => {
+  ])('leaves out %s with the name of a marker of another agent', async (_, marker) => {
     expect(texts(await pull('m.tar', tar([good, marker])))).toEqual({ 'good.txt': 'good' });
   });
 
-  it('takes a name from a pax header', async () => {
+  it('uses a name from a pax header', async () => {
     const long = `${'d'.repeat(90)}/${'e'.repeat(90)}.bin`;
     expect(texts(await pull('m.tar', tar([pax({ path: long }), { name: 'short', body: '1' }])))).toEqual({
       [long]: '1',
@@ -164,17 +164,17 @@ const tarAttacks: Attack[] = [
   ['FIFO', 'm.tar', tar([{ name: 'f', type: '6' }]), 'UnsafeEntry', 'fifo'],
   ['unknown type', 'm.tar', tar([good, { name: 'f', type: 'M' }]), 'UnsafeEntry', 'special'],
   ['GNU sparse file', 'm.tar', tar([pax({ 'GNU.sparse.major': '1' }), good]), 'BadArchive', 'sparse'],
-  ['pax name that escapes', 'm.tar', tar([pax({ path: '../evil' }), good]), 'UnsafePath', '..'],
+  ['pax name with a path traversal', 'm.tar', tar([pax({ path: '../evil' }), good]), 'UnsafePath', '..'],
   ['duplicate', 'm.tar', tar([good, good]), 'DuplicateEntry', 'twice'],
   [
-    'duplicate by spelling',
+    'duplicate with another spelling',
     'm.tar',
     tar([good, { name: './/good.txt', body: 'other' }]),
     'DuplicateEntry',
     'twice',
   ],
   [
-    'duplicate by normalisation',
+    'duplicate after normalisation',
     'm.tar',
     tar([{ name: '\u00e9' }, { name: 'e\u0301' }]),
     'DuplicateEntry',
@@ -211,16 +211,16 @@ const tarAttacks: Attack[] = [
     'entries',
   ],
   ['too deep', 'm.tar', tar([pax({ path: 'd/'.repeat(70) + 'f' }), { name: 'x' }]), 'UnsafePath', 'deep'],
-  ['too long a name', 'm.tar', tar([pax({ path: 'n'.repeat(300) }), { name: 'x' }]), 'UnsafePath', 'longer'],
+  ['name too long', 'm.tar', tar([pax({ path: 'n'.repeat(300) }), { name: 'x' }]), 'UnsafePath', 'longer'],
   [
-    'cut off in a file',
+    'truncated in a file',
     'm.tar',
     tar([{ name: 'big', body: zeros }]).subarray(0, MIB),
     'BadArchive',
     'end of data',
   ],
-  ['cut off between files', 'm.tar', tar([good], 0), 'BadArchive', 'end marker'],
-  ['cut off gzip', 'm.tar.gz', gzipSync(tar([good])).subarray(0, 60), 'BadArchive', 'end of file'],
+  ['truncated between files', 'm.tar', tar([good], 0), 'BadArchive', 'end marker'],
+  ['truncated gzip', 'm.tar.gz', gzipSync(tar([good])).subarray(0, 60), 'BadArchive', 'end of file'],
   [
     'gzip with a wrong CRC',
     'm.tar.gz',
@@ -238,7 +238,7 @@ const tarAttacks: Attack[] = [
   ['a 7z', 'm.tgz', Buffer.from('377abcaf271c0004', 'hex'), 'BadArchive', '7z'],
   ['compressed twice', 'm.tgz', gzipSync(gzipSync(tar([good]))), 'BadArchive', 'twice'],
   [
-    'a pointer of Git LFS',
+    'a Git LFS pointer',
     'm.tgz',
     Buffer.from('version https://git-lfs.github.com/spec/v1\n'),
     'BadArchive',
@@ -265,7 +265,7 @@ const zipAttacks: Attack[] = [
   ['device', 'm.zip', zip([{ name: 'd', mode: 0o020644 }]), 'UnsafeEntry', 'special'],
   ['duplicate', 'm.zip', zip([good, good]), 'DuplicateEntry', 'twice'],
   ['encrypted', 'm.zip', zip([{ ...good, flags: 0x801 }]), 'BadArchive', 'encrypted'],
-  ['unknown method', 'm.zip', zip([{ ...good, method: 12 }]), 'BadArchive', 'method 12'],
+  ['unknown compression method', 'm.zip', zip([{ ...good, method: 12 }]), 'BadArchive', 'method 12'],
   [
     'another name in the local header',
     'm.zip',
@@ -301,19 +301,19 @@ const zipAttacks: Attack[] = [
   ['a tar', 'm.zip', tar([good]), 'BadArchive', 'it is a tar'],
   ['xz', 'm.zip', Buffer.from('fd377a585a000004', 'hex'), 'BadArchive', 'xz'],
   ['a web page', 'm.zip', Buffer.from('<html>login</html>'), 'BadArchive', 'a web page'],
-  ['cut off', 'm.zip', textZip.subarray(0, textZip.length - 30), 'BadArchive', 'central directory'],
-  ['damaged data', 'm.zip', flipped(textZip, textZip.indexOf('some longer')), 'BadArchive', 'CRC-32'],
+  ['truncated', 'm.zip', textZip.subarray(0, textZip.length - 30), 'BadArchive', 'central directory'],
+  ['corrupt data', 'm.zip', flipped(textZip, textZip.indexOf('some longer')), 'BadArchive', 'CRC-32'],
   ['not a zip', 'm.zip', Buffer.alloc(300, 'x'), 'BadArchive', 'central directory'],
 ];
 
 describe.each<[string, Attack[]]>([
   [
-    'names that lead elsewhere',
+    'names with a path traversal',
     names.map(([what, name, archive, reason]) => [what, name, archive, reason, 'refused']),
   ],
   ['tar', tarAttacks],
   ['zip', zipAttacks],
-])('archives that are refused: %s', (_, attacks) => {
+])('rejected archives: %s', (_, attacks) => {
   it.each(attacks)('%s', async (_what, name, archive, reason, word) => {
     const { result, files, outside } = await pull(name, archive);
     expect(result).toMatchObject({
@@ -331,12 +331,12 @@ describe('files that are not archives', () => {
     ['model.json.gz', 'application/gzip'],
     ['weights.npz', 'application/zip'],
     ['model.pt', 'application/octet-stream'],
-  ])('%s served as %s is stored as it is', async (name, type) => {
+  ])('stores %s served as %s unchanged', async (name, type) => {
     const pulled = await pullOnce(server.body(name, zip([good]), { 'content-type': type }));
     expect([...pulled.files.keys()]).toEqual([name]);
   });
 
-  it('a name without extension follows the media type, as in KServe', async () => {
+  it('uses the media type for a name without an extension, as KServe does', async () => {
     const pulled = await pullOnce(
       server.body('download', zip([good]), { 'content-type': 'application/zip' }),
     );

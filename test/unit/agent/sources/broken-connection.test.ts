@@ -14,10 +14,10 @@ function pull(handler: Handler): Promise<Pulled> {
   return pullOnce(server.serve('model.bin', handler));
 }
 
-describe('a connection that breaks', () => {
+describe('a broken connection', () => {
   const whole = 'abcdefghijklmnopqrstuvwxyz'.repeat(1000);
 
-  /** Sends a third at a time and then breaks off. */
+  /** Sends 9,000 bytes at a time and then closes the connection. */
   const breaking =
     (etag: string, asked: string[]): Handler =>
     (request, response) => {
@@ -35,7 +35,7 @@ describe('a connection that breaks', () => {
       });
     };
 
-  it('is taken up where it broke, in the same state of the file', async () => {
+  it('is resumed at its offset, with the same version of the file', async () => {
     const asked: string[] = [];
     const pulled = await pull(breaking('"v1"', asked));
     expect(pulled.result).toEqual({ kind: 'pulled', files: 1, bytes: whole.length, version: '"v1"' });
@@ -43,7 +43,7 @@ describe('a connection that breaks', () => {
     expect(asked).toEqual(['', 'bytes=9000- "v1"', 'bytes=18000- "v1"']);
   });
 
-  it('is not taken up without a strong ETag, which alone names exact bytes', async () => {
+  it('is not resumed without a strong ETag, because only that identifies exact bytes', async () => {
     const asked: string[] = [];
     const { result } = await pull(breaking('W/"v1"', asked));
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
@@ -51,14 +51,10 @@ describe('a connection that breaks', () => {
   });
 
   it.each([
-    ['another ETag, by a server that does not look at If-Range', { etag: '"v2"' }, 26_000],
+    ['another ETag, from a server that ignores If-Range', { etag: '"v2"' }, 26_000],
     ['another length', { etag: '"v1"' }, 27_000],
-    [
-      'parts of several ranges',
-      { etag: '"v1"', 'content-type': 'multipart/byteranges; boundary=x' },
-      undefined,
-    ],
-  ])('is given up when what goes on has %s', async (_, headers, total) => {
+    ['several ranges', { etag: '"v1"', 'content-type': 'multipart/byteranges; boundary=x' }, undefined],
+  ])('fails when the rest has %s', async (_, headers, total) => {
     let requests = 0;
     const { result } = await pull((request, response) => {
       requests += 1;
@@ -69,7 +65,7 @@ describe('a connection that breaks', () => {
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceChanged', retry: 'soon' });
   });
 
-  it('is taken up though the server does not say of how many bytes it is a part', async () => {
+  it('is resumed even if the total size is unknown', async () => {
     let requests = 0;
     const pulled = await pull((request, response) => {
       requests += 1;
@@ -79,7 +75,7 @@ describe('a connection that breaks', () => {
     expect(texts(pulled)['model.bin']).toBe(whole);
   });
 
-  it('is given up when the file has changed meanwhile', async () => {
+  it('fails when the file has changed', async () => {
     let requests = 0;
     const { result } = await pull((request, response) => {
       requests += 1;

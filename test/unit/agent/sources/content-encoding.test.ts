@@ -18,7 +18,7 @@ function pull(handler: Handler): Promise<Pulled> {
   return pullOnce(server.serve('model.bin', handler));
 }
 
-describe('a Content-Encoding that is none', () => {
+describe('an incorrect Content-Encoding', () => {
   it.each([
     '',
     'identity',
@@ -29,7 +29,7 @@ describe('a Content-Encoding that is none', () => {
     'utf8',
     'text/plain',
     'raw, none',
-  ])("'%s': the bytes are the file", async (encoding) => {
+  ])("'%s': stores the bytes unchanged", async (encoding) => {
     const pulled = await pull(
       (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end('weights'),
     );
@@ -37,7 +37,7 @@ describe('a Content-Encoding that is none', () => {
   });
 
   it.each(['gzip', 'x-gzip'])(
-    '%s of a .gz is that of the file itself, which is stored as it is',
+    '%s of a .gz file is that of the file itself, which is stored unchanged',
     async (encoding) => {
       const packed = gzipSync('weights');
       const pulled = await pullOnce(server.body('model.json.gz', packed, { 'content-encoding': encoding }));
@@ -45,7 +45,7 @@ describe('a Content-Encoding that is none', () => {
     },
   );
 
-  it('gzip of a .tgz that is redirected to a URL without its name', async () => {
+  it('gzip of a .tgz redirected to a URL without its name is unpacked', async () => {
     const packed = gzipSync(tar([{ name: 'a.bin', body: 'weights' }]));
     const blob = server.body('4f1d', packed, { 'content-encoding': 'gzip' });
     expect(
@@ -57,16 +57,16 @@ describe('a Content-Encoding that is none', () => {
     ).toEqual({ 'a.bin': 'weights' });
   });
 
-  it('gzip of a .tar, which is unpacked as if it had been stored so', async () => {
+  it('gzip of a .tar is decompressed and unpacked', async () => {
     const packed = gzipSync(tar([{ name: 'a.bin', body: 'weights' }]));
     const pulled = await pullOnce(server.body('m.tar', packed, { 'content-encoding': 'gzip' }));
     expect(texts(pulled)).toEqual({ 'a.bin': 'weights' });
   });
 
   it.each([
-    ['gzip is unpacked though its first byte comes alone', gzipSync('weights'), 'weights'],
-    ['plain bytes are taken though the first comes alone', Buffer.from('weights'), 'weights'],
-    ['a file of one byte is taken', Buffer.from('w'), 'w'],
+    ['gzip is decompressed even if its first byte arrives alone', gzipSync('weights'), 'weights'],
+    ['plain bytes are stored even if the first arrives alone', Buffer.from('weights'), 'weights'],
+    ['a file of one byte is stored', Buffer.from('w'), 'w'],
   ])('%s', async (_what, bytes, stored) => {
     const pulled = await pull(async (_, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' });
@@ -83,7 +83,7 @@ describe('a Content-Encoding that is none', () => {
     ['gzip, aws-chunked', gzipSync('weights')],
     ['gzip, gzip', gzipSync(gzipSync('weights'))],
     ['gzip, gzip', gzipSync('weights')],
-  ])("'%s' that is one, though nobody asked for it, is taken off", async (encoding, packed) => {
+  ])("'%s' is decoded although it was not requested", async (encoding, packed) => {
     const pulled = await pull(
       (_, response) =>
         void response
@@ -98,7 +98,7 @@ describe('a Content-Encoding that is none', () => {
     ['no length', {}],
     ['gzip, and a length', { 'content-length': '0', 'content-encoding': 'gzip' }],
     ['gzip, and no length', { 'content-encoding': 'gzip' }],
-  ])('an empty file with %s is stored as it is', async (_, headers) => {
+  ])('an empty file with %s is stored unchanged', async (_, headers) => {
     const pulled = await pull((_request, response) => {
       response.writeHead(200, headers).flushHeaders();
       setTimeout(() => response.end(), 20);
@@ -106,7 +106,7 @@ describe('a Content-Encoding that is none', () => {
     expect(texts(pulled)).toEqual({ 'model.bin': '' });
   });
 
-  it('that says gzip more than twice is refused', async () => {
+  it('more than two gzip encodings are rejected', async () => {
     const encoding = Array.from({ length: 3_000 }, () => 'gzip').join(',');
     const pulled = await pull(
       (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync('x')),
@@ -114,7 +114,7 @@ describe('a Content-Encoding that is none', () => {
     expect(pulled.result).toMatchObject({ kind: 'failed', reason: 'RequestRefused' });
   });
 
-  it('gzip that is cut off is no whole model', async () => {
+  it('a truncated gzip is rejected', async () => {
     const packed = gzipSync('weights'.repeat(100)).subarray(0, -9);
     const pulled = await pull(
       (_, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed),
@@ -126,19 +126,19 @@ describe('a Content-Encoding that is none', () => {
     ['m.tgz', gzipSync(tar([{ name: 'a.bin', body: 'weights' }]))],
     ['m.tar', tar([{ name: 'a.bin', body: 'weights' }])],
     ['m.zip', zip([{ name: 'a.bin', body: 'weights' }])],
-  ])('a %s that was packed once more on its way is unpacked', async (name, archive) => {
+  ])('a %s that was compressed again on the way is unpacked', async (name, archive) => {
     const pulled = await pullOnce(server.body(name, gzipSync(archive), { 'content-encoding': 'gzip' }));
     expect(texts(pulled)).toEqual({ 'a.bin': 'weights' });
   });
 
-  it.each(['br', 'zstd', 'deflate', 'gzip, br'])("'%s' is refused by name", async (encoding) => {
+  it.each(['br', 'zstd', 'deflate', 'gzip, br'])("'%s' is rejected", async (encoding) => {
     const pulled = await pull(
       (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end('x'),
     );
     expect(pulled.result).toMatchObject({ kind: 'failed', reason: 'RequestRefused' });
   });
 
-  it('x-gzip of a .tgz is unpacked once', async () => {
+  it('x-gzip of a .tgz is decompressed once', async () => {
     const packed = gzipSync(tar([{ name: 'a.bin', body: 'weights' }]));
     const pulled = await pullOnce(server.body('m.tgz', packed, { 'content-encoding': 'x-gzip' }));
     expect(texts(pulled)).toEqual({ 'a.bin': 'weights' });

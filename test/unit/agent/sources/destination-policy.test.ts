@@ -7,7 +7,7 @@ import { parseIp, parseNetwork } from '../../../../src/agent/sources/ip-address.
 
 const policy = createDestinationPolicy();
 
-describe('addresses a storageUri may not lead to', () => {
+describe('rejected addresses', () => {
   it.each([
     '169.254.169.254',
     '169.254.170.2',
@@ -44,15 +44,15 @@ describe('addresses a storageUri may not lead to', () => {
   });
 });
 
-describe('loopback, where it is denied', () => {
+describe('a deny list with loopback', () => {
   const withoutLoopback = createDestinationPolicy(['127.0.0.0/8', '::1']);
 
-  it.each(['127.0.0.1', '::1', '0.0.0.0', '0', '::', '[::]', '::ffff:0.0.0.0'])('is %s too', (host) => {
+  it.each(['127.0.0.1', '::1', '0.0.0.0', '0', '::', '[::]', '::ffff:0.0.0.0'])('also rejects %s', (host) => {
     expect(withoutLoopback.host(host)).toMatchObject({ allowed: false });
   });
 });
 
-describe('addresses a storageUri may lead to', () => {
+describe('allowed addresses', () => {
   it.each([
     '127.0.0.1',
     '::1',
@@ -90,18 +90,18 @@ describe('the deny list of an operator', () => {
   });
 
   it.each(['10.0.0.0/33', '10.0.0.0/x', 'fd00::/129', 'example.com', '', '1.2.3.4/8/9'])(
-    '%s is refused',
+    'rejects the network %s',
     (text) => {
       expect(() => createDestinationPolicy([text])).toThrow(InvalidNetworkError);
     },
   );
 
-  it('what is not an address is never connected to', () => {
+  it('rejects a host name as a resolved address', () => {
     expect(policy.address('localhost')).toMatchObject({ allowed: false });
   });
 });
 
-describe('reading addresses', () => {
+describe('parsing addresses', () => {
   it.each([
     '256.1.1.1.1',
     '1.2.3.256',
@@ -117,7 +117,7 @@ describe('reading addresses', () => {
     '1:2:3:4:5:6:7',
     '1.2.3.4::',
     '',
-  ])('%s is none', (text) => {
+  ])('%s is invalid', (text) => {
     expect(parseIp(text)).toBeUndefined();
   });
 
@@ -132,7 +132,7 @@ describe('reading addresses', () => {
     expect(parseIp(text)?.value).toBe(value);
   });
 
-  it('a network without a prefix is one address', () => {
+  it('a network without a prefix is a single address', () => {
     expect(parseNetwork('::1')).toEqual({ family: 6, value: 1n, prefix: 128 });
   });
 });

@@ -11,7 +11,7 @@ function options(more: Partial<EachOptions> = {}): EachOptions {
   return { perModel: 4, shared: createSharedDownloads(8), giveUp: () => undefined, ...more };
 }
 
-/** Counts how many run at once. */
+/** Counts concurrent runs. */
 function counting(): { readonly most: () => number; readonly work: () => Promise<void> } {
   let running = 0;
   let most = 0;
@@ -27,7 +27,7 @@ function counting(): { readonly most: () => number; readonly work: () => Promise
 }
 
 describe('the downloads of one model', () => {
-  it('do every item once, at most perModel at a time', async () => {
+  it('handle every item once, with at most perModel at a time', async () => {
     const { most, work } = counting();
     const done: number[] = [];
     await eachDownload(numbers(50), options(), async (item) => {
@@ -38,7 +38,7 @@ describe('the downloads of one model', () => {
     expect(most()).toBe(4);
   });
 
-  it('go on one at a time when others have all the shared ones, and give back what they took', async () => {
+  it('continue one at a time when all shared slots are in use, and release theirs', async () => {
     const shared = createSharedDownloads(2);
     expect([shared.tryTake(), shared.tryTake(), shared.tryTake()]).toEqual([true, true, false]);
     const alone = counting();
@@ -51,7 +51,7 @@ describe('the downloads of one model', () => {
     expect([shared.tryTake(), shared.tryTake()]).toEqual([true, false]);
   });
 
-  it('end with the first failure, after the others have been told and have ended', async () => {
+  it('end with the first failure, after the others were aborted and have ended', async () => {
     let toldToGiveUp = 0;
     let running = 0;
     const failing = eachDownload(

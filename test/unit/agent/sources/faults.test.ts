@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** For sources that say nothing; of others a busy machine may hear late. */
+/** For sources that do not respond. Other sources may be slow on a busy machine. */
 const impatient: Partial<SourceSettings> = { noProgressTimeoutMs: 300, connectTimeoutMs: 500 };
 
 function pull(handler: Handler, options: PullOptions = {}): Promise<Pulled> {
@@ -38,7 +38,7 @@ const redirectTo =
 
 type Fault = [what: string, handler: Handler, reason: string, retry: 'soon' | 'rarely'];
 
-describe('a source that misbehaves', () => {
+describe('a faulty source', () => {
   it.each<Fault>([
     ['500', status(500), 'SourceUnavailable', 'soon'],
     ['503', status(503), 'SourceUnavailable', 'soon'],
@@ -50,22 +50,22 @@ describe('a source that misbehaves', () => {
     ['403', status(403), 'AccessDenied', 'rarely'],
     ['400', status(400), 'RequestRefused', 'rarely'],
     ['304', status(304), 'RequestRefused', 'rarely'],
-    ['hangs before its headers', () => undefined, 'SourceTimeout', 'soon'],
+    ['does not respond', () => undefined, 'SourceTimeout', 'soon'],
     [
-      'hangs in the middle',
+      'stops during the body',
       (_, response) => void response.writeHead(200).write('some'),
       'SourceTimeout',
       'soon',
     ],
-    ['closes at once', (_, response) => void response.destroy(), 'SourceUnavailable', 'soon'],
+    ['closes the connection at once', (_, response) => void response.destroy(), 'SourceUnavailable', 'soon'],
     [
-      'speaks another protocol from now on',
+      'switches to another protocol',
       ({ socket }) =>
         void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
       'SourceUnavailable',
       'soon',
     ],
-    ['cut short', cutShort, 'SourceUnavailable', 'soon'],
+    ['a truncated body', cutShort, 'SourceUnavailable', 'soon'],
     [
       'a redirect loop',
       (request, response) => redirectTo(request.url ?? '')(request, response),
@@ -73,17 +73,22 @@ describe('a source that misbehaves', () => {
       'rarely',
     ],
     ['a redirect to a file', redirectTo('file:///etc/passwd'), 'BadRedirect', 'rarely'],
-    ['a redirect to no URL', redirectTo('http://['), 'BadRedirect', 'rarely'],
+    ['a redirect to an invalid URL', redirectTo('http://['), 'BadRedirect', 'rarely'],
     [
       'a redirect to the metadata service',
       redirectTo('http://169.254.169.254/latest'),
       'DestinationRefused',
       'rarely',
     ],
-    ['the same, disguised', redirectTo('http://[::ffff:a9fe:a9fe]/latest'), 'DestinationRefused', 'rarely'],
-    ['the same, as a number', redirectTo('http://2852039166/latest'), 'DestinationRefused', 'rarely'],
     [
-      'a login page in the place of a model',
+      'the same with an IPv4-mapped address',
+      redirectTo('http://[::ffff:a9fe:a9fe]/latest'),
+      'DestinationRefused',
+      'rarely',
+    ],
+    ['the same with a number', redirectTo('http://2852039166/latest'), 'DestinationRefused', 'rarely'],
+    [
+      'a login page instead of a model',
       (_, response) =>
         void response
           .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
@@ -92,7 +97,7 @@ describe('a source that misbehaves', () => {
       'rarely',
     ],
     [
-      'a pointer of Git LFS in the place of a model',
+      'a Git LFS pointer instead of a model',
       (_, response) =>
         void response
           .writeHead(200, { 'content-type': 'text/plain', 'content-length': 65 })
@@ -100,9 +105,9 @@ describe('a source that misbehaves', () => {
       'RequestRefused',
       'rarely',
     ],
-    ['300 without a way on', status(300), 'RequestRefused', 'rarely'],
-    ['302 without a way on', status(302), 'RequestRefused', 'rarely'],
-    ['an encoding nobody asked for', status(200, { 'content-encoding': 'br' }), 'RequestRefused', 'rarely'],
+    ['300 without Location', status(300), 'RequestRefused', 'rarely'],
+    ['302 without Location', status(302), 'RequestRefused', 'rarely'],
+    ['an unrequested encoding', status(200, { 'content-encoding': 'br' }), 'RequestRefused', 'rarely'],
     ['202: not ready', status(202), 'SourceUnavailable', 'soon'],
     ['203', status(203), 'RequestRefused', 'rarely'],
     ['204', (_, response) => void response.writeHead(204).end(), 'RequestRefused', 'rarely'],
@@ -121,19 +126,19 @@ describe('a source that misbehaves', () => {
     expect(JSON.stringify(result)).not.toContain('secret-detail');
   });
 
-  it('is asked again when it says so', async () => {
+  it('is retried after the time that it sends', async () => {
     const { result } = await pull(status(429, { 'retry-after': '7' }));
     expect(result).toMatchObject({ reason: 'TooManyRequests', retry: 'soon', retryAfterMs: 7000 });
   });
 
-  it('sends a byte at a time: given up once it has been too slow for long enough', async () => {
+  it('that sends a byte at a time fails when it is too slow for too long', async () => {
     const settings = { noProgressTimeoutMs: 5_000, slowWindowMs: 300, minimumBytesPerSecond: 1000 };
     const { result, outside } = await pull(trickle(20), { settings });
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceTooSlow', retry: 'soon' });
     expect(outside).toEqual([]);
   });
 
-  it('sends its first byte later than the window of the slowest rate, but in time', async () => {
+  it('may send its first byte after the window of the minimum rate', async () => {
     const settings = { noProgressTimeoutMs: 10_000, slowWindowMs: 50, minimumBytesPerSecond: 1 };
     const late: Handler = (_, response) => {
       response.writeHead(200, { 'content-length': 2 }).flushHeaders();
@@ -142,16 +147,16 @@ describe('a source that misbehaves', () => {
     expect(texts(await pull(late, { settings }))).toEqual({ 'model.bin': 'ok' });
   });
 
-  it('sends more bytes than it announced: HTTP ends the file where the announced length ends', async () => {
+  it('that sends more bytes than announced: HTTP ends the file at the announced length', async () => {
     expect(texts(await pullOnce(rawAnswer))).toEqual({ 'model.bin': 'abc' });
   });
 
-  it('nobody listens', async () => {
+  it('with no server on its port', async () => {
     const { result } = await pullOnce('http://127.0.0.1:1/model.bin');
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
   });
 
-  it('is no longer wanted', async () => {
+  it('is aborted when the model is no longer wanted', async () => {
     const abort = new AbortController();
     const url = server.serve('model.bin', (_, response) => {
       response.write('some');
@@ -176,7 +181,7 @@ beforeAll(async () => {
   rawAnswer = typeof address === 'object' ? `http://127.0.0.1:${address?.port ?? 0}/model.bin` : '';
 });
 
-describe('names that lead to the metadata service', () => {
+describe('names that resolve to the metadata service are rejected', () => {
   const resolveTo =
     (...addresses: string[]): Resolve =>
     (_, done) =>
@@ -186,16 +191,16 @@ describe('names that lead to the metadata service', () => {
       );
 
   it.each([
-    ['by its only address', resolveTo('169.254.169.254')],
-    ['by one of several', resolveTo('127.0.0.1', '169.254.169.254')],
-    ['by IPv6', resolveTo('fd00:ec2::254')],
-    ['by a mapped address', resolveTo('::ffff:169.254.169.254')],
+    ['the only address', resolveTo('169.254.169.254')],
+    ['one of several addresses', resolveTo('127.0.0.1', '169.254.169.254')],
+    ['an IPv6 address', resolveTo('fd00:ec2::254')],
+    ['an IPv4-mapped address', resolveTo('::ffff:169.254.169.254')],
   ])('%s', async (_, resolve) => {
     const { result } = await pullOnce('http://models.example/model.bin', { resolve });
     expect(result).toMatchObject({ kind: 'failed', reason: 'DestinationRefused', retry: 'rarely' });
   });
 
-  it('by a second answer that differs from the first: the address that was judged is the one connected to', async () => {
+  it('a changing answer: connects to the address that was checked', async () => {
     const { port } = new URL(server.url);
     const path = new URL(server.body('model.bin', 'ok')).pathname;
     let asked = 0;
@@ -209,7 +214,7 @@ describe('names that lead to the metadata service', () => {
     expect(asked).toBe(1);
   });
 
-  it('by redirect to such a name', async () => {
+  it('a redirect to such a name', async () => {
     const { port } = new URL(server.url);
     const target = server.serve('model.bin', redirectTo('http://inner.example/model.bin'));
     const resolve: Resolve = (hostname, done) =>
@@ -218,14 +223,14 @@ describe('names that lead to the metadata service', () => {
     expect((await pullOnce(url, { resolve })).result).toMatchObject({ reason: 'DestinationRefused' });
   });
 
-  it('a name that the machine really cannot resolve is asked again soon', async () => {
+  it('a name that this machine cannot resolve is retried soon', async () => {
     expect((await pullOnce('http://no-such-host.invalid/m')).result).toMatchObject({
       reason: 'SourceUnavailable',
       retry: 'soon',
     });
   });
 
-  it('a name that does not resolve is asked again soon', async () => {
+  it('a name that does not exist is retried soon', async () => {
     const resolve: Resolve = (_, done) =>
       done(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), []);
     expect((await pullOnce('http://gone.example/m', { resolve })).result).toMatchObject({
@@ -234,7 +239,7 @@ describe('names that lead to the metadata service', () => {
     });
   });
 
-  it('an address the operator denies', async () => {
+  it('an address that the operator denies', async () => {
     const settings = { deniedNetworks: ['127.0.0.0/8'] };
     const { result } = await pullOnce(server.body('model.bin', 'ok'), { settings });
     expect(result).toMatchObject({

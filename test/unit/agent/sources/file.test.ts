@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** A model that is a whole volume, with what file systems put there. */
+/** A model that is a whole volume, with the directories that file systems create. */
 async function wholeVolume(): Promise<void> {
   const volume = join(root, 'pvc', 'volume');
   await mkdir(join(volume, 'ensemble', '1'), { recursive: true });
@@ -40,7 +40,7 @@ async function wholeVolume(): Promise<void> {
   await writeFile(join(volume, 'ensemble', 'lost+found', 'mine'), 'x');
 }
 
-/** What a projected volume, an NFS client and another agent leave beside a model, and a volume that is mounted below the top. */
+/** Files of a projected volume, an NFS client and another agent beside a model, and a nested mount. */
 async function mounted(): Promise<void> {
   const directory = join(root, 'pvc', 'mounted');
   await mkdir(join(directory, '..2026_11_29'), { recursive: true });
@@ -55,7 +55,7 @@ async function mounted(): Promise<void> {
   await symlink('nowhere', join(directory, `SUCCESS.${'0'.repeat(64)}`));
 }
 
-/** As the agent runs in a pod; a user who is not root already is none of this. */
+/** Runs as an unprivileged user, like the agent in a pod. Does nothing if the user is not root. */
 async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work();
   process.seteuid?.(65_534);
@@ -78,22 +78,22 @@ function pull(uri: string): Promise<Pulled> {
 }
 
 describe('models on mounted volumes', () => {
-  it('a directory comes with everything below it; links inside the volume are followed', async () => {
+  it('copies a directory with everything below it, and follows links inside the volume', async () => {
     const pulled = await pull('pvc://claim/m1');
     expect(pulled.result).toMatchObject({ kind: 'pulled', files: 3 });
     expect(texts(pulled)).toEqual({ 'blobs/x': 'weights', 'config.json': '{}', 'model.bin': 'weights' });
   });
 
-  it('a single file comes under its base name', async () => {
+  it('copies a single file under its base name', async () => {
     expect(texts(await pull('pvc://claim/m1/config.json'))).toEqual({ 'config.json': '{}' });
   });
 
-  it('file:// reads below the allowed directories', async () => {
+  it('reads file:// below the allowed directories', async () => {
     const uri = `file://${join(root, 'pvc', 'claim', 'm1', 'config.json')}`;
     expect(texts(await pull(uri))).toEqual({ 'config.json': '{}' });
   });
 
-  it('leaves out what the file system puts at the top of a volume, and keeps empty directories', async () => {
+  it('leaves out the directories that a file system creates at the top of a volume, and keeps empty directories', async () => {
     await chmod(root, 0o755);
     const pulled = await asNobody(() => pull('pvc://volume'));
     expect(pulled.result).toMatchObject({ kind: 'pulled', files: 2 });
@@ -106,22 +106,22 @@ describe('models on mounted volumes', () => {
     ]);
   });
 
-  it('leaves out what Kubernetes, NFS and other agents put beside a model, and a file system mounted below the top', async () => {
+  it('leaves out files of Kubernetes, NFS and other agents, and the top directories of a nested mount', async () => {
     await chmod(root, 0o755);
     const pulled = await asNobody(() => pull('pvc://mounted'));
     expect(texts(pulled)).toEqual({ 'config.json': '{}', 'disk/w.bin': 'weights' });
   });
 
   it.each([
-    ['a link that leads nowhere', 'pvc://claim/dangling', 'NotFound', 'gone'],
-    ['a file that may not be read', 'pvc://locked/m', 'AccessDenied', 'weights'],
+    ['a dangling link', 'pvc://claim/dangling', 'NotFound', 'gone'],
+    ['an unreadable file', 'pvc://locked/m', 'AccessDenied', 'weights'],
     [
-      'where a claim has to be mounted',
+      'the mount path of a missing claim',
       'pvc://none/m1',
       'NotFound',
       "/pvc/none. Mount the volume of the claim into the agent's",
     ],
-  ])('%s is named', async (_, uri, reason, name) => {
+  ])('reports %s', async (_, uri, reason, name) => {
     await chmod(root, 0o755);
     const { result } = await asNobody(() => pull(uri));
     expect(result).toMatchObject({ kind: 'failed', reason, message: expect.stringContaining(name) });
@@ -129,17 +129,17 @@ describe('models on mounted volumes', () => {
 
   it.each([
     ['outside the allowed directories', () => `file://${join(root, 'secret')}`, 'AccessDenied'],
-    ['up and out', () => `file://${root}/pvc/claim/../../secret`, 'AccessDenied'],
-    ['up and out of a claim', () => 'pvc://claim/../../secret', 'NotFound'],
-    ['by a link', () => 'pvc://claim/linked/passwd', 'AccessDenied'],
-    ['a path that is not there', () => 'pvc://claim/none', 'NotFound'],
+    ['a path traversal', () => `file://${root}/pvc/claim/../../secret`, 'AccessDenied'],
+    ['a path traversal out of a claim', () => 'pvc://claim/../../secret', 'NotFound'],
+    ['through a link', () => 'pvc://claim/linked/passwd', 'AccessDenied'],
+    ['a missing path', () => 'pvc://claim/none', 'NotFound'],
     ['a claim that is not mounted', () => 'pvc://none/m1', 'NotFound'],
     ['an empty directory', () => 'pvc://claim/empty', 'NotFound'],
-    ['a link in it that leads out', () => 'pvc://claim/escaping', 'UnsafeEntry'],
-    ['an absolute link in it', () => 'pvc://claim/absolute', 'UnsafeEntry'],
-    ['a link in it that goes round', () => 'pvc://claim/looping', 'UnsafeEntry'],
-    ['a pipe in it', () => 'pvc://claim/piped', 'UnsafeEntry'],
-  ])('%s is refused for good', async (_, uri, reason) => {
+    ['with a link to the outside', () => 'pvc://claim/escaping', 'UnsafeEntry'],
+    ['with an absolute link', () => 'pvc://claim/absolute', 'UnsafeEntry'],
+    ['with a circular link', () => 'pvc://claim/looping', 'UnsafeEntry'],
+    ['with a pipe', () => 'pvc://claim/piped', 'UnsafeEntry'],
+  ])('rejects a path for good: %s', async (_, uri, reason) => {
     const { result, files, outside } = await pull(uri());
     expect(result).toMatchObject({ kind: 'failed', reason, retry: 'rarely' });
     expect([...files.keys(), ...outside]).toEqual([]);

@@ -21,18 +21,19 @@ const CONTENT = randomBytes(300_000);
 const TWICE = gzipSync(CONTENT);
 
 /**
- * Serves one object as GCS does: what is stored with Content-Encoding gzip is sent decompressed, whole and without a length, to
- * who does not accept gzip, unless it is marked with no-transform. Source: cloud.google.com/storage/docs/transcoding
+ * Serves one object as GCS does. Content stored with Content-Encoding gzip is sent decompressed, complete
+ * and without a length to a client that does not accept gzip, unless it is marked with no-transform.
+ * Source: cloud.google.com/storage/docs/transcoding
  */
-describe('an object that is stored with Content-Encoding gzip in GCS', () => {
+describe('an object stored with Content-Encoding gzip in GCS', () => {
   let gcs: Server;
   let stored: Stored;
-  /** How many downloads are still to be cut off. */
+  /** The number of downloads that will be truncated. */
   let cuts: number;
   let ranges: (string | undefined)[];
-  /** A proxy on the way takes Accept-Encoding off. */
+  /** True: a proxy removes Accept-Encoding. */
   let isStripped: boolean;
-  /** What is sent in the place of what is stored. */
+  /** Sent instead of the stored bytes. */
   let sent: Buffer | undefined;
 
   beforeEach(() => {
@@ -106,28 +107,25 @@ describe('an object that is stored with Content-Encoding gzip in GCS', () => {
     digests.flatMap((digest) =>
       [true, false].flatMap((keeps) => [0, 2].map((cut) => [digest, keeps, cut] as const)),
     ),
-  )(
-    'is its content once unpacked, whole: digest %s, no-transform %s, cut off %d times',
-    async (digest, keeps, cut) => {
-      cuts = cut;
-      stored = { bytes: gzipSync(CONTENT), encoding: 'gzip', keeps, digest };
-      const { result, files } = await pulled();
-      expect(result).toMatchObject({ kind: 'pulled', files: 1 });
-      expect(files.get('w.bin')?.equals(CONTENT)).toBe(true);
-      expect(ranges).toHaveLength(cut + 1);
-      expect(ranges.slice(1).every((range) => range?.startsWith('bytes=') === true)).toBe(true);
-    },
-  );
+  )('is decompressed once: digest %s, no-transform %s, truncated %d times', async (digest, keeps, cut) => {
+    cuts = cut;
+    stored = { bytes: gzipSync(CONTENT), encoding: 'gzip', keeps, digest };
+    const { result, files } = await pulled();
+    expect(result).toMatchObject({ kind: 'pulled', files: 1 });
+    expect(files.get('w.bin')?.equals(CONTENT)).toBe(true);
+    expect(ranges).toHaveLength(cut + 1);
+    expect(ranges.slice(1).every((range) => range?.startsWith('bytes=') === true)).toBe(true);
+  });
 
   it.each([
-    ['packed twice', gzipSync(TWICE), 'gzip', TWICE],
-    ['no gzip, for all that is said', CONTENT, 'gzip', CONTENT],
-    ['gzip that is not said', TWICE, undefined, TWICE],
-    ['gzip that is not said, cut', TWICE, '', TWICE],
-    ['in capitals', gzipSync(CONTENT), 'GZIP', CONTENT],
-    ['of nothing', gzipSync(Buffer.alloc(0)), 'gzip', Buffer.alloc(0)],
+    ['compressed twice', gzipSync(TWICE), 'gzip', TWICE],
+    ['not gzip, despite the header', CONTENT, 'gzip', CONTENT],
+    ['gzip without the header', TWICE, undefined, TWICE],
+    ['gzip with an empty header', TWICE, '', TWICE],
+    ['an upper-case header', gzipSync(CONTENT), 'GZIP', CONTENT],
+    ['gzip of no bytes', gzipSync(Buffer.alloc(0)), 'gzip', Buffer.alloc(0)],
     ['empty', Buffer.alloc(0), 'gzip', Buffer.alloc(0)],
-  ])('is unpacked as often as is said: %s', async (_, bytes, encoding, expected) => {
+  ])('is decompressed as often as the header says: %s', async (_, bytes, encoding, expected) => {
     stored = { bytes, ...(encoding !== undefined && { encoding }), keeps: true, digest: 'both' };
     const { result, files } = await pulled();
     expect(result).toMatchObject({ kind: 'pulled' });
@@ -135,16 +133,16 @@ describe('an object that is stored with Content-Encoding gzip in GCS', () => {
   });
 
   it.each([
-    ['with a byte that is another', { flip: true }, 'ChecksumMismatch'],
-    ['whose gzip is cut', { cutAt: 1_000 }, 'BadArchive'],
-  ])('is no model %s', async (_, { flip = false, cutAt }: { flip?: boolean; cutAt?: number }, reason) => {
+    ['with a changed byte', { flip: true }, 'ChecksumMismatch'],
+    ['with a truncated gzip', { cutAt: 1_000 }, 'BadArchive'],
+  ])('fails %s', async (_, { flip = false, cutAt }: { flip?: boolean; cutAt?: number }, reason) => {
     const bytes = gzipSync(CONTENT).subarray(0, cutAt);
     stored = { bytes, encoding: 'gzip', keeps: true, digest: 'md5' };
     if (flip) sent = Buffer.from(bytes).fill((bytes[200] ?? 0) ^ 1, 200, 201);
     expect((await pulled()).result).toMatchObject({ kind: 'failed', reason });
   });
 
-  it('that came unpacked, since a proxy takes Accept-Encoding off, is told plainly', async () => {
+  it('fails with a clear message when a proxy removes Accept-Encoding', async () => {
     isStripped = true;
     stored = { bytes: gzipSync(CONTENT), encoding: 'gzip', keeps: false, digest: 'md5' };
     const { result } = await pulled();

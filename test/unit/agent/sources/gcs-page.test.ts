@@ -4,12 +4,12 @@ import { SourceUnavailableError } from '../../../../src/agent/sources/errors.ts'
 
 const item = { name: 'm/a', size: '1', generation: '7' };
 
-it('a page of objects, and where the next one is', () => {
+it('reads a page of objects with the token of the next one', () => {
   const { objects, next } = gcsPage({ kind: 'storage#objects', items: [item], nextPageToken: 't' });
   expect({ keys: objects.map(({ key }) => key), next }).toEqual({ keys: ['m/a'], next: 't' });
 });
 
-it('an empty last page', () => {
+it('reads an empty last page', () => {
   expect(gcsPage({ kind: 'storage#objects' })).toEqual({ objects: [], next: undefined });
 });
 
@@ -19,9 +19,9 @@ it.each([
   ['objects of another kind', { kind: 'storage#buckets', items: [item] }],
   ['a list', []],
   ['null', null],
-  ['items that are no list', { kind: 'storage#objects', items: {} }],
+  ['items that are not a list', { kind: 'storage#objects', items: {} }],
   ['an object without a name', { kind: 'storage#objects', items: [{ size: '1' }] }],
-  ['a token that is no text', { kind: 'storage#objects', nextPageToken: 7 }],
-])('is no listing, and never the end of one: %s', (_what, answer) => {
+  ['a token that is not a string', { kind: 'storage#objects', nextPageToken: 7 }],
+])('rejects %s as a listing', (_what, answer) => {
   expect(() => gcsPage(answer)).toThrow(SourceUnavailableError);
 });

@@ -11,7 +11,7 @@ const never = new AbortController().signal;
 const loopback: LookupFunction = (_, options, done) =>
   options.all === true ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);
 
-/** Answers so many requests on each connection and breaks it at the next. */
+/** Responds to this many requests on each connection, and resets it at the next one. */
 let perConnection = 0;
 let served: Map<Socket, number>;
 let server: Server;
@@ -44,7 +44,7 @@ async function using<T>(lookup: LookupFunction, work: (getter: HttpGetter) => Pr
 }
 
 describe('a GET', () => {
-  it('goes over a kept connection', async () => {
+  it('reuses a connection', async () => {
     perConnection = 2;
     await using(loopback, async ({ get }) => {
       for (let round = 0; round < 2; round += 1) expect(await text(await get(url, {}, never))).toBe('ok');
@@ -52,7 +52,7 @@ describe('a GET', () => {
     expect([...served.values()]).toEqual([2]);
   });
 
-  it('is made once more when a kept connection breaks under it', async () => {
+  it('is retried once when a reused connection breaks', async () => {
     perConnection = 1;
     await using(loopback, async ({ get }) => {
       for (let round = 0; round < 2; round += 1) expect(await text(await get(url, {}, never))).toBe('ok');
@@ -60,7 +60,7 @@ describe('a GET', () => {
     expect([...served.values()]).toEqual([2, 1]);
   });
 
-  it('is not made again when a new connection breaks', async () => {
+  it('is not retried when a new connection breaks', async () => {
     perConnection = 0;
     await using(loopback, async ({ get }) => {
       await expect(get(url, {}, never)).rejects.toMatchObject({ code: 'ECONNRESET' });
@@ -68,7 +68,7 @@ describe('a GET', () => {
     expect([...served.values()]).toEqual([1]);
   });
 
-  it('gives up a connection that does not come about in time, the name included', async () => {
+  it('fails when a connection is not established in time, including name resolution', async () => {
     await using(
       () => undefined,
       ({ get }) => expect(get(url, {}, never)).rejects.toMatchObject({ code: 'ETIMEDOUT' }),
@@ -76,7 +76,7 @@ describe('a GET', () => {
     expect(served.size).toBe(0);
   });
 
-  it('ends when it is no longer wanted', async () => {
+  it('ends when it is aborted', async () => {
     const abort = new AbortController();
     await using(
       () => abort.abort(),

@@ -15,7 +15,7 @@ beforeEach(() => {
   seen = [];
 });
 
-/** Notes the headers that matter and answers with a file. */
+/** Records the relevant headers and responds with a file. */
 const noting: Handler = ({ headers }, response) => {
   seen.push(`${headers.authorization ?? '-'} ${String(headers['x-team'] ?? '-')}`);
   response.end('ok');
@@ -27,23 +27,23 @@ function headersFor(url: string, headers: unknown): Record<string, string> {
   };
 }
 
-describe('headers that the operator set for a host', () => {
+describe('headers that the operator sets for a host', () => {
   const headers = { Authorization: 'Bearer token-of-the-host', 'X-Team': 'a' };
 
-  it('go to that host', async () => {
+  it('are sent to that host', async () => {
     const url = server.serve('model.bin', noting);
     await pullOnce(url, { env: headersFor(url, headers) });
     expect(seen).toEqual(['Bearer token-of-the-host a']);
   });
 
-  it('are found by the bare host name too, as KServe writes it', async () => {
+  it('are also found by the host name without a port, as KServe writes it', async () => {
     await pullOnce(server.serve('model.bin', noting), {
       env: { '127.0.0.1-headers': JSON.stringify(headers) },
     });
     expect(seen).toEqual(['Bearer token-of-the-host a']);
   });
 
-  it('go to no other host, also by redirect', async () => {
+  it('are sent to no other host, also after a redirect', async () => {
     const target = other.serve('model.bin', noting);
     const url = server.serve(
       'model.bin',
@@ -55,7 +55,7 @@ describe('headers that the operator set for a host', () => {
   });
 
   it.each([['not JSON'], ['[]'], ['{"a":1}'], ['{"a b":"c"}'], ['{"a":"b\\nc"}']])(
-    '%s is refused by name',
+    '%s is rejected with the name of the variable',
     async (value) => {
       const url = server.serve('model.bin', noting);
       const { result } = await pullOnce(url, { env: headersFor(url, value) });
@@ -68,8 +68,8 @@ describe('headers that the operator set for a host', () => {
   );
 });
 
-describe('what is secret in a URI', () => {
-  it('user and password become Basic authorization for that origin', async () => {
+describe('secrets in a URI', () => {
+  it('user and password are sent as Basic authorization to that origin', async () => {
     const url = new URL(server.serve('model.bin', noting));
     await pullOnce(`http://user:p%40ss@${url.host}${url.pathname}`);
     expect(seen).toEqual([`Basic ${Buffer.from('user:p@ss').toString('base64')} -`]);
@@ -79,7 +79,7 @@ describe('what is secret in a URI', () => {
     ['a signed query', (url: URL) => `${url.href}?X-Amz-Signature=s3cr3t`],
     ['a password', (url: URL) => `http://user:s3cr3t@${url.host}${url.pathname}`],
     ['a fragment', (url: URL) => `${url.href}#s3cr3t`],
-  ])('%s is in no message', async (_, uriOf) => {
+  ])('%s is not in any message', async (_, uriOf) => {
     for (const status of [404, 403, 500]) {
       const url = new URL(
         server.serve('model.bin', (_request, response) => void response.writeHead(status).end()),
@@ -91,14 +91,14 @@ describe('what is secret in a URI', () => {
     }
   });
 
-  it('a signed query reaches the server', async () => {
+  it('a signed query is sent to the server', async () => {
     const url = server.body('model.bin', 'ok');
     await pullOnce(`${url}?X-Amz-Signature=s3cr3t`);
     expect(server.requests.at(-1)?.url).toContain('X-Amz-Signature=s3cr3t');
   });
 });
 
-describe('the name a file is stored under', () => {
+describe('the name of a stored file', () => {
   it.each([
     ['model.bin', 'model.bin'],
     ['a%20model.bin', 'a model.bin'],
@@ -111,7 +111,7 @@ describe('the name a file is stored under', () => {
     expect(texts(await pullOnce(url))).toEqual({ [stored]: 'ok' });
   });
 
-  it.each(['..%2f..%2fevil', '%2e%2e%5cevil', 'a%00b'])('%s is refused', async (path) => {
+  it.each(['..%2f..%2fevil', '%2e%2e%5cevil', 'a%00b'])('%s is rejected', async (path) => {
     const { result, outside } = await pullOnce(server.body(path, 'x'));
     expect(result).toMatchObject({ kind: 'failed', retry: 'rarely' });
     expect(outside).toEqual([]);
@@ -128,7 +128,7 @@ beforeAll(async () => {
   rootUrl = typeof address === 'object' ? `http://127.0.0.1:${address?.port ?? 0}/` : '';
 });
 
-describe('URIs that no source takes', () => {
+describe('URIs that no source supports', () => {
   it.each([
     ['ftp://host/model', 'UnsupportedSource'],
     ['oci://registry/model:v1', 'InvalidUri'],

@@ -6,7 +6,10 @@ import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { pullOnce, texts } from '../../../support/pulling.ts';
 
-/** The parts of the hub's API that a pull uses, with redirects of LFS files to another origin, as the real one has. */
+/**
+ * The parts of the hub's API that a pull uses. LFS files are redirected to another origin, as by the real
+ * hub.
+ */
 interface Hub {
   readonly endpoint: string;
   readonly asked: { readonly path: string; readonly authorization: string | undefined }[];
@@ -84,7 +87,7 @@ function urlOf(server: Server): string {
   return `http://127.0.0.1:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
 }
 
-/** Another Link header than the hub's own. */
+/** A Link header to use instead of the hub's own. */
 let link: ((pathname: string) => string) | undefined;
 
 let hub: Hub;
@@ -94,7 +97,7 @@ beforeAll(async () => {
 afterAll(() => hub.stop());
 
 describe('a repository of the Hugging Face hub', () => {
-  it('comes whole, at one commit, each file checked, the token sent to the hub only', async () => {
+  it('is pulled completely at one commit, with each file checked and the token sent only to the hub', async () => {
     hub.files.set('config.json', { content: '{}', lfs: false });
     hub.files.set('sub/model 1.safetensors', { content: 'weights', lfs: true });
     const pulled = await pullOnce('hf://org/repo', {
@@ -123,14 +126,14 @@ describe('a repository of the Hugging Face hub', () => {
     ['another port', (path: string) => `<http://127.0.0.1:1${path}?cursor=2>; rel="next"`],
     ['another scheme', (path: string) => `<https://127.0.0.1${path}?cursor=2>; rel="next"`],
     [
-      'the name it has got since',
+      'a renamed repository',
       () => '<https://huggingface.co/api/models/org/renamed/tree/main?cursor=2>; rel="next"',
     ],
     [
-      'a link behind one whose title says next',
+      'a link after one whose title contains next',
       (path: string) => `<${path}?cursor=0>; title="; rel=next"; rel=prev, <${path}?cursor=2>; REL=NEXT`,
     ],
-  ])('comes whole from a mirror whose next page is at %s', async (_, other) => {
+  ])('is pulled completely from a mirror with the next page at %s', async (_, other) => {
     hub.files.clear();
     hub.files.set('a.json', { content: '{}', lfs: false }).set('b.json', { content: '{}', lfs: false });
     link = other;
@@ -139,11 +142,11 @@ describe('a repository of the Hugging Face hub', () => {
   });
 
   it.each([
-    ['another path of another host', () => '<https://elsewhere.example/x?cursor=2>; rel="next"'],
-    ['no URL', () => '<http://[>; rel="next"'],
+    ['another path on another host', () => '<https://elsewhere.example/x?cursor=2>; rel="next"'],
+    ['an invalid URL', () => '<http://[>; rel="next"'],
     ['itself', (path: string) => `<${path}?recursive=true>; rel="next"`],
-    ['nowhere, though the revision names more files', () => ''],
-  ])('is refused where the next page is at %s', async (_, other) => {
+    ['no page, although the revision has more files', () => ''],
+  ])('is rejected with the next page at %s', async (_, other) => {
     link = other;
     const { result, files } = await pullOnce('hf://org/repo', { env: { HF_ENDPOINT: hub.endpoint } });
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
@@ -154,7 +157,7 @@ describe('a repository of the Hugging Face hub', () => {
   it.each([
     [1_000, 'failed'],
     [999, 'failed for its digest'],
-  ])('%i entries without a link to more, and without a second list: %s', async (count, how) => {
+  ])('%i entries without a next link and without a second list: %s', async (count, how) => {
     const blob = createHash('sha1').update('blob 1\0x').digest('hex');
     const entries = Array.from({ length: count }, (_, index) => ({
       ...{
@@ -178,7 +181,7 @@ describe('a repository of the Hugging Face hub', () => {
     expect(result).toMatchObject({ kind: 'failed', reason, retry: 'soon' });
   });
 
-  it('is read though a gateway packs the answers', async () => {
+  it('is pulled although a gateway compresses the responses', async () => {
     const blob = createHash('sha1').update('blob 7\0weights').digest('hex');
     const entries = [{ type: 'file', path: 'w.bin', size: 7, oid: blob }];
     const mirror = await listening(
@@ -194,7 +197,7 @@ describe('a repository of the Hugging Face hub', () => {
     expect(texts(pulled)).toEqual({ 'w.bin': 'weights' });
   });
 
-  it('is refused where the pages have no end', async () => {
+  it('is rejected with an endless list of pages', async () => {
     hub.files.clear();
 
     let asked = 0;
@@ -214,14 +217,14 @@ describe('a repository of the Hugging Face hub', () => {
   it.each([
     ['in LFS', true],
     ['in git', false],
-  ])('a file %s whose bytes differ from their digest is refused', async (_, lfs) => {
+  ])('a file %s with a wrong digest is rejected', async (_, lfs) => {
     hub.files.clear();
     hub.files.set('model.bin', { content: 'weights', lfs, served: 'weightS' });
     const { result } = await pullOnce('hf://org/repo:main', { env: { HF_ENDPOINT: hub.endpoint } });
     expect(result).toMatchObject({ kind: 'failed', reason: 'ChecksumMismatch', retry: 'soon' });
   });
 
-  it('a revision that is not there is refused for good', async () => {
+  it('a missing revision is rejected for good', async () => {
     const { result } = await pullOnce('hf://org/repo:v9', { env: { HF_ENDPOINT: hub.endpoint } });
     expect(result).toMatchObject({ kind: 'failed', reason: 'NotFound', retry: 'rarely' });
   });

@@ -17,11 +17,11 @@ const JEST_LIMIT_MS = SECONDS * 1000 + 60_000;
 
 const COMMIT = 'a'.repeat(40);
 
-/** What the hub serves for each file, as it is told in a list. */
+/** What the hub serves for each file, as described in its list. */
 const CONTENT = 'x';
 const GOOD = { size: 1, oid: createHash('sha1').update(`blob 1\0${CONTENT}`).digest('hex') };
 
-/** Half of the values have the right shape, so that what is checked later is reached too. */
+/** Half of the values have the right shape, so that later checks are reached too. */
 const path = fc.oneof(
   fc.constantFrom('a', 'a/b', '../a', '/a', 'a//b', '.', '', 'a/', 'A', '__proto__', 'SUCCESS.1', '\u0000'),
   fc.string({ maxLength: 20 }),
@@ -66,7 +66,7 @@ const siblings = fc.oneof(
   fc.array(fc.record({ rfilename: path }), { maxLength: 3 }),
 );
 
-describe('the list of a hub, made at random', () => {
+describe('a random list of a hub', () => {
   let hub: Server;
   let pages: { body: string; link: string | undefined }[] = [];
   let revision: unknown;
@@ -86,7 +86,7 @@ describe('the list of a hub, made at random', () => {
   });
 
   it(
-    'ends in a model or in a failure with a reason, and leaves no file beside the model',
+    'results in a model or in a failure with a reason, and leaves no file beside the model',
     async () => {
       const endpoint = `http://127.0.0.1:${(hub.address() as AddressInfo).port}`;
       let pulled = 0;
@@ -136,9 +136,9 @@ const modelsJson = fc.oneof(
   fc.string(),
 );
 
-describe('a models.json made at random', () => {
+describe('a random models.json', () => {
   it(
-    'is a set of models that can be directories, or names its faults',
+    'results in models that can be directories, or in faults',
     () => {
       const outcome = fc.property(modelsJson, (text) => {
         const desired = readDesiredModels(text);

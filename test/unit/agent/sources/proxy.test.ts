@@ -9,7 +9,7 @@ import type { ForwardProxy, ForwardProxyOptions } from '../../../support/forward
 import { pullOnce, texts } from '../../../support/pulling.ts';
 import type { PullOptions, Pulled } from '../../../support/pulling.ts';
 
-/** The pod's own name servers know nothing of what the proxy reaches. */
+/** The pod's own name servers cannot resolve the hosts behind the proxy. */
 const unknown: Resolve = (_, done) =>
   done(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), []);
 const resolveTo =
@@ -35,19 +35,19 @@ function withLogin({ url }: ForwardProxy): string {
   return url.replace('://', '://robot:s3cr3t%21@');
 }
 
-describe('a model by way of a proxy', () => {
+describe('a model through a proxy', () => {
   let proxy: ForwardProxy;
   beforeEach(async () => {
     proxy = await proxies.start();
   });
 
-  /** In a process of its own, which trusts the certificate from its start. */
+  /** Uses a separate process, which trusts the certificate from its start. */
   const trusting = (env: Record<string, string>): PullOptions => ({
     forked: true,
     env: { NODE_EXTRA_CA_CERTS: certificate.certFile, ...env },
   });
 
-  it('http:// goes by HTTP_PROXY, with its user and password', async () => {
+  it('http:// uses HTTP_PROXY, with its user and password', async () => {
     const url = named(server.body('model.bin', 'weights'));
     const pulled = await pullOnce(url, { env: { HTTP_PROXY: withLogin(proxy) }, resolve: unknown });
     expect(texts(pulled)).toEqual({ 'model.bin': 'weights' });
@@ -55,7 +55,7 @@ describe('a model by way of a proxy', () => {
     expect(proxy.authorization()).toBe(`Basic ${Buffer.from('robot:s3cr3t!').toString('base64')}`);
   });
 
-  it('https:// goes by https_proxy, in a tunnel', async () => {
+  it('https:// uses https_proxy, with a tunnel', async () => {
     const url = named(secure.body('model.bin', 'weights'));
     const pulled = await pullOnce(url, trusting({ https_proxy: withLogin(proxy) }));
     expect(texts(pulled)).toEqual({ 'model.bin': 'weights' });
@@ -63,7 +63,7 @@ describe('a model by way of a proxy', () => {
     expect(proxy.authorization()).toBe(`Basic ${Buffer.from('robot:s3cr3t!').toString('base64')}`);
   });
 
-  it('a proxy that is reached by TLS itself', async () => {
+  it('a proxy with TLS', async () => {
     const tls = await proxies.start({ tls: certificate });
     const env = trusting({ HTTP_PROXY: tls.url, HTTPS_PROXY: tls.url });
     for (const { body } of [server, secure]) {
@@ -74,18 +74,18 @@ describe('a model by way of a proxy', () => {
     expect(tls.asked).toHaveLength(2);
   });
 
-  it('the certificate that counts is the source’s', async () => {
+  it('checks the certificate of the source', async () => {
     const url = named(secure.body('model.bin', 'weights'), 'other.test');
     const { result } = await pullOnce(url, trusting({ HTTPS_PROXY: proxy.url }));
     expect(result).toMatchObject({ kind: 'failed', reason: 'UntrustedCertificate', retry: 'rarely' });
   });
 
   it.each([
-    ['the list has the host', { NO_PROXY: '.example,models.test' }],
+    ['the list contains the host', { NO_PROXY: '.example,models.test' }],
     ['in lower case', { no_proxy: 'test' }],
     ['everything', { NO_PROXY: '*' }],
-    ['the other scheme has a proxy', { HTTP_PROXY: '' }],
-  ])('directly: %s', async (_, env) => {
+    ['only the other scheme has a proxy', { HTTP_PROXY: '' }],
+  ])('uses no proxy: %s', async (_, env) => {
     const options = { HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url, ...env };
     const url = named(server.body('model.bin', 'weights'));
     const pulled = await pullOnce(url, { env: options, resolve: resolveTo('127.0.0.1') });
@@ -93,7 +93,7 @@ describe('a model by way of a proxy', () => {
     expect(proxy.asked).toEqual([]);
   });
 
-  it('directly: this machine', async () => {
+  it('uses no proxy for this machine', async () => {
     const url = server.body('model.bin', 'weights');
     expect(texts(await pullOnce(url, { env: { HTTP_PROXY: proxy.url } }))).toEqual({
       'model.bin': 'weights',
@@ -101,7 +101,7 @@ describe('a model by way of a proxy', () => {
     expect(proxy.asked).toEqual([]);
   });
 
-  it('each step of a redirect has a way of its own', async () => {
+  it('chooses the proxy for each redirect', async () => {
     const inside = server.body('model.bin', 'weights');
     const url = named(
       server.serve('model.bin', (_, response) => void response.writeHead(302, { location: inside }).end()),
@@ -114,8 +114,8 @@ describe('a model by way of a proxy', () => {
   it.each([
     ['http', (): FaultServer => server],
     ['https', (): FaultServer => secure],
-  ])('%s: a connection that breaks is taken up where it broke', async (_, from) => {
-    // More than all buffers on the way hold: what has left the server has reached the puller in part.
+  ])('%s: a broken connection is resumed at its offset', async (_, from) => {
+    // More than all buffers on the way can hold, so that the puller has received a part of it.
     const whole = Buffer.alloc(32 * 1024 ** 2, 'weights');
     const offsets: number[] = [];
     const url = from().serve('model.bin', ({ headers }, response) => {
@@ -133,7 +133,7 @@ describe('a model by way of a proxy', () => {
     expect(offsets).toEqual([0, expect.any(Number)]);
   });
 
-  it('hf:// too', async () => {
+  it('hf:// also uses the proxy', async () => {
     const commit = 'a'.repeat(40);
     server.serveAt('/api/models/org/repo/revision/main', (_, response) => {
       response.end(JSON.stringify({ sha: commit }));
@@ -152,7 +152,7 @@ describe('a model by way of a proxy', () => {
   });
 });
 
-/** However a metadata service is spelled. */
+/** All spellings of a metadata service. */
 const METADATA = [
   'http://169.254.169.254/latest',
   'https://169.254.169.254/latest',
@@ -182,12 +182,12 @@ describe('a metadata service', () => {
   });
   const refused = { kind: 'failed', reason: 'DestinationRefused', retry: 'rarely' };
 
-  it.each(METADATA)('%s is not asked of a proxy', async (uri) => {
+  it.each(METADATA)('%s is not requested from a proxy', async (uri) => {
     expect((await pullOnce(uri, { env, resolve: unknown })).result).toMatchObject(refused);
     expect(proxy.asked).toEqual([]);
   });
 
-  it.each(METADATA)('%s, by redirect', async (location) => {
+  it.each(METADATA)('%s after a redirect is rejected', async (location) => {
     const header = location.replace(/[^\x20-\x7e]/g, (character) => encodeURIComponent(character));
     const url = named(
       server.serve('m.bin', (_, response) => void response.writeHead(302, { location: header }).end()),
@@ -197,7 +197,7 @@ describe('a metadata service', () => {
   });
 
   it.each(['http://alias.test/latest', 'https://alias.test/latest'])(
-    '%s, where the pod’s name servers know the alias',
+    '%s is rejected if the pod’s name servers resolve the alias',
     async (uri) => {
       const { result } = await pullOnce(uri, { env, resolve: resolveTo('169.254.169.254') });
       expect(result).toMatchObject(refused);
@@ -216,11 +216,11 @@ describe('a proxy that', () => {
     });
 
   it.each<[string, ForwardProxyOptions, string, string, string]>([
-    ['wants a password', { authorization: 'other' }, 'http', 'ProxyRefused', '407'],
-    ['wants a password', { authorization: 'other' }, 'https', 'ProxyRefused', '407'],
+    ['requires a password', { authorization: 'other' }, 'http', 'ProxyRefused', '407'],
+    ['requires a password', { authorization: 'other' }, 'https', 'ProxyRefused', '407'],
     ['does not allow the source', { refuseWith: 403 }, 'https', 'ProxyRefused', '403'],
     ['does not reach the source', { refuseWith: 502 }, 'https', 'ProxyRefused', '502'],
-    ['says nothing', { silent: true }, 'https', 'ProxyUnavailable', '300 ms'],
+    ['does not respond', { silent: true }, 'https', 'ProxyUnavailable', '300 ms'],
   ])('%s (%j): %s://', async (_, options, scheme, reason, detail) => {
     const proxy = await proxies.start(options);
     const { result } = await through(withLogin(proxy), scheme);
@@ -230,7 +230,7 @@ describe('a proxy that', () => {
     expect(message).not.toMatch(/s3cr3t|robot/);
   });
 
-  it.each(['http', 'https'])('is not there: %s://', async (scheme) => {
+  it.each(['http', 'https'])('does not exist: %s://', async (scheme) => {
     const { result } = await through('http://robot:s3cr3t@127.0.0.1:1', scheme);
     expect(result).toMatchObject({ kind: 'failed', reason: 'ProxyUnavailable', retry: 'soon' });
     const { message } = result as { message: string };
@@ -238,7 +238,7 @@ describe('a proxy that', () => {
     expect(message).not.toMatch(/s3cr3t|robot/);
   });
 
-  it.each(['http', 'https'])('has a certificate that nobody trusts: %s://', async (scheme) => {
+  it.each(['http', 'https'])('has an untrusted certificate: %s://', async (scheme) => {
     const { url, host } = await proxies.start({ tls: certificate });
     const { result } = await through(url, scheme);
     const message = expect.stringContaining(`the proxy ${host} (${scheme.toUpperCase()}_PROXY)`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { scrub, secretValues, shownUri } from '../../../../src/agent/sources/redact.ts';
 
-describe('a storageUri as it is shown', () => {
+describe('a storageUri for display', () => {
   it.each([
     ['s3://bucket/m1', 's3://bucket/m1'],
     ['https://user:pass@host/m1?sig=abc#x', 'https://host/m1'],
@@ -19,12 +19,12 @@ describe('a storageUri as it is shown', () => {
     expect(shownUri(uri)).toBe(shown);
   });
 
-  it('is cut when it is endless', () => {
+  it('is shortened when it is very long', () => {
     expect(shownUri(`s3://bucket/${'x'.repeat(5000)}`).length).toBeLessThan(310);
   });
 });
 
-describe('the last gate before a message leaves', () => {
+describe('the final redaction of a message', () => {
   const env = {
     AWS_SECRET_ACCESS_KEY: 'aws-secret-value',
     AWS_SESSION_TOKEN: 'session-token-value',

@@ -40,8 +40,8 @@ describe('the credentials in config.json', () => {
     ['http and /v2', 'r.io', 'a/b', { 'http://r.io/v2': auth('u') }, 'u'],
     ['a port', 'r.io:5000', 'a/b', { 'r.io:5000': auth('u') }, 'u'],
     ['another port', 'r.io:5000', 'a/b', { 'r.io': auth('u') }, undefined],
-    ['the hub', 'docker.io', 'a/b', { 'https://index.docker.io/v1/': auth('u') }, 'u'],
-    ['the hub by its other name', 'index.docker.io', 'a/b', { 'docker.io': auth('u') }, 'u'],
+    ['Docker Hub', 'docker.io', 'a/b', { 'https://index.docker.io/v1/': auth('u') }, 'u'],
+    ['Docker Hub by its other name', 'index.docker.io', 'a/b', { 'docker.io': auth('u') }, 'u'],
     [
       'the longest path',
       'r.io',
@@ -49,13 +49,13 @@ describe('the credentials in config.json', () => {
       { 'r.io': auth('x'), 'r.io/a/b': auth('u'), 'r.io/a': auth('y') },
       'u',
     ],
-    ['no part of a name in a path', 'r.io', 'ab/c', { 'r.io/a': auth('x') }, undefined],
+    ['not a part of a name in a path', 'r.io', 'ab/c', { 'r.io/a': auth('x') }, undefined],
     ['a wildcard', 'eu.r.io', 'a', { '*.r.io': auth('u') }, 'u'],
-    ['a wildcard for one part only', 'a.b.r.io', 'a', { '*.r.io': auth('u') }, undefined],
-    ['a name over a wildcard', 'eu.r.io', 'a', { '*.r.io': auth('x'), 'eu.r.io': auth('u') }, 'u'],
+    ['a wildcard for one label only', 'a.b.r.io', 'a', { '*.r.io': auth('u') }, undefined],
+    ['a name before a wildcard', 'eu.r.io', 'a', { '*.r.io': auth('x'), 'eu.r.io': auth('u') }, 'u'],
     ['user and password', 'r.io', 'a', { 'r.io': { username: 'u', password: 'p' } }, 'u'],
-    ['auth over user', 'r.io', 'a', { 'r.io': { ...auth('u'), username: 'x', password: 'p' } }, 'u'],
-    ['an empty entry beside one that is not', 'r.io', 'a', { 'r.io': {}, 'https://r.io': auth('u') }, 'u'],
+    ['auth before user', 'r.io', 'a', { 'r.io': { ...auth('u'), username: 'x', password: 'p' } }, 'u'],
+    ['an empty entry beside another one', 'r.io', 'a', { 'r.io': {}, 'https://r.io': auth('u') }, 'u'],
     ['a longer host', 'r.io', 'a', { 'r.io.evil.example': auth('x'), 'evil-r.io': auth('x') }, undefined],
   ])('%s', (_, registry, repository, auths, user) => {
     const basic = user === undefined ? undefined : base64(`${user}:p`);
@@ -63,7 +63,7 @@ describe('the credentials in config.json', () => {
     expect(found.kind === 'found' ? found.credentials.basic : undefined).toBe(basic);
   });
 
-  it('a token of the registry is taken as it is', () => {
+  it('uses a registry token unchanged', () => {
     const config = { auths: { 'r.io': { registrytoken: 't' } } };
     expect(credentialsFor(config, 'r.io', 'a')).toEqual({
       kind: 'found',
@@ -71,8 +71,8 @@ describe('the credentials in config.json', () => {
     });
   });
 
-  it.each([['no base64 of a pair', { auths: { 'r.io': { auth: 'AAAA' } } }, 'base64']])(
-    '%s is refused by name',
+  it.each([['invalid base64', { auths: { 'r.io': { auth: 'AAAA' } } }, 'base64']])(
+    'rejects %s',
     (_, config, text) => {
       expect(() => credentialsFor(config, 'r.io', 'a')).toThrow(text);
     },
@@ -82,12 +82,12 @@ describe('the credentials in config.json', () => {
     ['a helper', { credHelpers: { 'r.io': 'ecr-login' } }, 'helper'],
     ['a helper of another registry', { credHelpers: { 'other.io': 'ecr-login' } }, 'none'],
     ['a store', { auths: { 'r.io': {} }, credsStore: 'desktop' }, 'helper'],
-  ])('%s cannot be asked in a pod', (_, config, kind) => {
+  ])('cannot use %s in a pod', (_, config, kind) => {
     expect(credentialsFor(config, 'r.io', 'a')).toEqual({ kind });
   });
 
   it.each([null, 1, [], { auths: null }, { auths: [1] }, { auths: { 'r.io': null } }])(
-    '%j holds none',
+    'finds none in %j',
     (config) => {
       expect(credentialsFor(config, 'r.io', 'a')).toEqual({ kind: 'none' });
     },

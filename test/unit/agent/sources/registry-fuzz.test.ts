@@ -7,7 +7,10 @@ import { SourceConfigurationError } from '../../../../src/agent/sources/errors.t
 import { readManifest } from '../../../../src/agent/sources/oci-manifest.ts';
 import { sized } from '../../../support/tier.ts';
 
-/** FUZZ_SECONDS lengthens the search, as the soak tier does; each property takes that long at most. FUZZ_SEED makes it another one. */
+/**
+ * FUZZ_SECONDS extends the search, as the soak tier does. Each property takes at most that long. FUZZ_SEED
+ * changes the seed.
+ */
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 2, soak: 60 }));
 const bounded = {
   seed: Number(process.env['FUZZ_SEED'] ?? 1),
@@ -22,7 +25,7 @@ describe('WWW-Authenticate', () => {
   const challenge = fc.record({ scheme: token, parameters: fc.dictionary(token, value, { maxKeys: 4 }) });
 
   it(
-    'any challenges written by the rules are read as they were meant',
+    'reads any well-formed challenges correctly',
     () => {
       const property = fc.property(fc.array(challenge, { maxLength: 4 }), (challenges) => {
         const header = challenges.map(({ scheme, parameters }) => {
@@ -43,7 +46,7 @@ describe('WWW-Authenticate', () => {
   );
 
   it(
-    'any text is read without an error',
+    'reads any text without an error',
     () => {
       const unit = fc.constantFrom('Bearer', 'Basic', 'realm', '=', ',', '"', '\\', ' ', 'é', '\t', 'a');
       fc.assert(
@@ -71,7 +74,7 @@ describe('config.json', () => {
   );
 
   it(
-    'any JSON gives credentials, none, or an error that names the Secret',
+    'any JSON results in credentials, none, or an error that names the Secret',
     () => {
       const property = fc.property(config, (value) => {
         try {
@@ -86,7 +89,7 @@ describe('config.json', () => {
   );
 
   it(
-    'no credentials are given to a host that no key names',
+    'provides no credentials for a host without a key',
     () => {
       const other = fc.domain().filter((host) => host.toLowerCase() !== 'r.io');
       const property = fc.property(other, fc.constantFrom('', '/', '/v1/', '/a'), (host, path) => {
@@ -107,7 +110,7 @@ describe('manifests', () => {
   const manifest = fc.record({ config: descriptor, layers: list, manifests: list }, { requiredKeys: [] });
 
   it(
-    'any JSON is a manifest with sound layers only, or none',
+    'any JSON results in a manifest with valid layers, or none',
     () => {
       const property = fc.property(fc.oneof(manifest, fc.jsonValue()), (value) => {
         for (const { digest: hex, size } of readManifest(value)?.layers ?? []) {

@@ -46,7 +46,7 @@ async function pulledBy(puller: Puller, uri: string, signal = unused) {
   return { result, body: await readFile(file).catch(() => undefined) };
 }
 
-/** Sends the body in pieces, a turn of the event loop between them. */
+/** Sends the body in pieces, each in a turn of the event loop. */
 async function send(response: ServerResponse, sizes: readonly number[], upTo = BODY.length): Promise<void> {
   for (let at = 0, turn = 0; at < upTo; turn += 1) {
     const end = Math.min(upTo, at + (sizes[turn % sizes.length] ?? 1));
@@ -57,12 +57,12 @@ async function send(response: ServerResponse, sizes: readonly number[], upTo = B
   }
 }
 
-describe('a large body of a web server', () => {
+describe('a large body from a web server', () => {
   it.each<[string, number[]]>([
     ['at once', [BODY.length]],
-    ['in pieces as large as what is read', [128 * 1024]],
+    ['in pieces of the read size', [128 * 1024]],
     ['in pieces of all sizes', [1, 70_000, 3, 64 * 1024, 200_001, 17]],
-  ])('is stored as it was sent: %s', async (_, sizes) => {
+  ])('is stored unchanged: %s', async (_, sizes) => {
     const uri = server.serve('weights.bin', (_request, response) => {
       response.writeHead(200, { 'content-length': BODY.length, etag: '"1"' });
       void send(response, sizes).then(() => response.end());
@@ -72,7 +72,7 @@ describe('a large body of a web server', () => {
     expect(body?.equals(BODY)).toBe(true);
   });
 
-  it('is not mixed with others that come before, beside and after it', async () => {
+  it('is not mixed with concurrent, earlier and later ones', async () => {
     const puller = newPuller();
     const bodies = Array.from({ length: 12 }, (_, index) => randomBytes(300_000 + index * 170_001));
     const uris = bodies.map((body) => server.body('weights.bin', body));
@@ -89,7 +89,7 @@ describe('a large body of a web server', () => {
     await puller.stop();
   });
 
-  it('is taken up where the connection broke', async () => {
+  it('is resumed after a broken connection', async () => {
     const asked: (string | undefined)[] = [];
     const uri = server.serve('weights.bin', (request, response) => {
       asked.push(request.headers.range);
@@ -110,7 +110,7 @@ describe('a large body of a web server', () => {
     expect(asked).toEqual([undefined, expect.stringMatching(/^bytes=\d{6,7}-$/)]);
   });
 
-  it('that ends before its length fails, and leaves nothing', async () => {
+  it('fails when it ends before its length, and leaves nothing', async () => {
     const uri = server.serve('weights.bin', (_request, response) => {
       response.writeHead(200, { 'content-length': BODY.length });
       void send(response, [500_000], 3_000_000).then(() => response.destroy());
@@ -120,7 +120,7 @@ describe('a large body of a web server', () => {
     expect(body).toBeUndefined();
   });
 
-  it('is given up when it is no longer wanted', async () => {
+  it('is aborted when it is no longer wanted', async () => {
     const giveUp = new AbortController();
     const closed = Promise.withResolvers<undefined>();
     const uri = server.serve('weights.bin', (_request, response) => {
@@ -132,7 +132,7 @@ describe('a large body of a web server', () => {
     await closed.promise;
   });
 
-  it('is read into two buffers, however large it is', async () => {
+  it('is read into two buffers, for any size', async () => {
     const connections = createReusingConnections({ keepAlive: true });
     const call = get(server.file({ bytes: 64 * 1024 ** 2 }), { agent: connections.agent });
     const [answer] = (await once(call, 'response')) as [IncomingMessage];
@@ -143,11 +143,11 @@ describe('a large body of a web server', () => {
       bytes += piece.length;
       memory.add(piece.buffer);
     }
-    // Beside the two, what came with the head.
+    // Besides these two, the bytes that arrived with the head.
     expect([bytes, memory.size < 8]).toEqual([64 * 1024 ** 2, true]);
   });
 
-  it('of another connection is read as ever', async () => {
+  it('over another kind of connection is read as usual', async () => {
     const connections = createReusingConnections({ keepAlive: true });
     const call = get(server.file({ bytes: 10 }), { agent: false });
     const [answer] = (await once(call, 'response')) as [IncomingMessage];

@@ -10,7 +10,7 @@ import { pullOnce } from '../../../support/pulling.ts';
 import type { Pulled } from '../../../support/pulling.ts';
 import { sized } from '../../../support/tier.ts';
 
-/** FUZZ_SECONDS lengthens the search, for each of the four stores. */
+/** FUZZ_SECONDS extends the search, for each of the four stores. */
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 4, soak: 30 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const BOUND = { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1000 };
@@ -20,7 +20,7 @@ const FILES = [['a', 'b'], ['c', 'd/e'], ['f']];
 const ALL = FILES.flat().sort();
 const KINDS: readonly StoreKind[] = ['s3', 'gs', 'azure', 'oci'];
 
-/** Parts of listings, and what breaks parsers. */
+/** Parts of listings, and text that breaks parsers. */
 const words = fc.constantFrom(
   ...[
     '<Contents>',
@@ -71,7 +71,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
 );
 
-/** What can be no part of a whole model: an answer that is cut off, of another kind, or an earlier page than was asked for. */
+/** Pages that cannot belong to a whole model: truncated, of another kind, or earlier than requested. */
 const noPage: fc.Arbitrary<(pages: readonly Buffer[], index: number) => Buffer> = fc.oneof(
   place.map((share) => (pages: readonly Buffer[], index: number) => {
     const page = pages[index] ?? Buffer.alloc(0);
@@ -91,13 +91,13 @@ const noPage: fc.Arbitrary<(pages: readonly Buffer[], index: number) => Buffer> 
       '{"error":{"code":503}}',
     )
     .map((text) => () => Buffer.from(text)),
-  // A later page could be the whole list of another moment; an earlier one was there already.
+  // A later page could be the whole list at another time. An earlier page was already read.
   fc.nat(FILES.length - 1).map((back) => (pages: readonly Buffer[], index: number) => {
     return pages[Math.max(0, index - back)] ?? Buffer.alloc(0);
   }),
 );
 
-describe.each(KINDS)('the listing of a store (%s), changed at random', (kind) => {
+describe.each(KINDS)('the randomly changed listing of a store (%s)', (kind) => {
   let stores: PlayedStores;
   let puller: Puller;
   beforeAll(async () => {
@@ -125,14 +125,14 @@ describe.each(KINDS)('the listing of a store (%s), changed at random', (kind) =>
     return outcome;
   }
 
-  it('unchanged, is the whole model', async () => {
+  it('results in the whole model when unchanged', async () => {
     stores.replace(undefined);
     const { files } = await pullOnce(stores.uris[kind], { puller });
     expect([...files.keys()].sort()).toEqual(ALL);
   });
 
   it(
-    'ends in a model or in a failure with a reason, and leaves no file beside the model',
+    'results in a model or in a failure with a reason, and leaves no file beside the model',
     async () => {
       const outcome = fc.asyncProperty(
         fc.nat(FILES.length - 1),
@@ -152,7 +152,7 @@ describe.each(KINDS)('the listing of a store (%s), changed at random', (kind) =>
   );
 
   it(
-    'that may be short, is never a whole model',
+    'never results in a partial model when it may be incomplete',
     async () => {
       const outcome = fc.asyncProperty(fc.nat(FILES.length - 1), noPage, async (page, make) => {
         const pages = stores.pages(kind);

@@ -6,7 +6,7 @@ import { startPlayedStores } from '../../../support/played-stores.ts';
 import type { PlayedStores, StoreKind } from '../../../support/played-stores.ts';
 import { pullOnce } from '../../../support/pulling.ts';
 
-/** What the real stores and emulators cannot be made to answer. */
+/** Responses that the real stores and emulators cannot be made to send. */
 const PAGED: readonly StoreKind[] = ['s3', 'gs', 'azure'];
 let stores: PlayedStores;
 let puller: Puller;
@@ -23,8 +23,8 @@ afterAll(async () => {
   await stores.stop();
 });
 
-describe.each(PAGED)('a listing in pages (%s)', (kind) => {
-  it('is followed to its end', async () => {
+describe.each(PAGED)('a paged listing (%s)', (kind) => {
+  it('is read to its end', async () => {
     const { files } = await pullOnce(stores.uris[kind], { puller });
     expect([...files.keys()].sort()).toEqual(['a', 'b', 'c', 'd']);
   });
@@ -36,7 +36,7 @@ describe.each(PAGED)('a listing in pages (%s)', (kind) => {
     ['a list', '[]'],
     ['nothing', ''],
     ['text', 'upstream connect error'],
-  ])('whose later page is %s with status 200, is no whole model', async (_what, text) => {
+  ])('fails if a later page is %s with status 200', async (_what, text) => {
     for (const index of [0, 1, 2]) {
       stores.replace({ index, bytes: Buffer.from(text) });
       const { result } = await pullOnce(stores.uris[kind], { puller });
@@ -45,16 +45,16 @@ describe.each(PAGED)('a listing in pages (%s)', (kind) => {
   });
 
   it.each([
-    ['leads to itself', 1, 'p2', 'p1'],
-    ['leads back', 2, 'p2', 'p1'],
-  ])('whose page %s, is no whole model', async (_what, index, from, to) => {
+    ['refers to itself', 1, 'p2', 'p1'],
+    ['refers to an earlier one', 2, 'p2', 'p1'],
+  ])('fails if a page %s', async (_what, index, from, to) => {
     const page = (stores.pages(kind)[1] ?? Buffer.alloc(0)).toString().replace(from, to);
     stores.replace({ index, bytes: Buffer.from(page) });
     const { result } = await pullOnce(stores.uris[kind], { puller });
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
   });
 
-  it('that is cut off anywhere, is no whole model', async () => {
+  it('fails if it is truncated', async () => {
     const page = stores.pages(kind)[2] ?? Buffer.alloc(0);
     for (let length = 0; length < page.length; length += 23) {
       stores.replace({ index: 2, bytes: page.subarray(0, length) });

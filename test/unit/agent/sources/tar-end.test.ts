@@ -9,7 +9,7 @@ import { pullOnce, texts } from '../../../support/pulling.ts';
 import type { Pulled } from '../../../support/pulling.ts';
 import { pax, tar, tarHeader } from '../../../support/tar-writer.ts';
 
-/** Each row of the table in docs/agent-inside.md about the end of a tar; a `.tgz` is packed by gzip. */
+/** Each row of the table about the end of a tar in docs/agent-inside.md. A `.tgz` is compressed with gzip. */
 let server: FaultServer;
 beforeAll(async () => {
   server = await startFaultServer();
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 interface Served {
-  /** Without: the answer ends when the server says so, and names no length. */
+  /** Without: the response ends when the server closes the connection, and has no length. */
   readonly length?: boolean;
   readonly maxBytes?: number;
 }
@@ -43,19 +43,19 @@ const changed = (archive: Buffer, at: number): Buffer => {
 };
 const join = (...parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts);
 
-/** Jest takes a parameter without a value for its own callback. */
+/** Jest would use a missing value for a parameter as its own callback. */
 function rows<T extends readonly [string, ...unknown[]]>(table: readonly T[]): [string, T][] {
   return table.map((row) => [row[0], row]);
 }
 
-describe('a tar is taken', () => {
+describe('accepts a tar', () => {
   it.each(
     rows<[string, string, Buffer, Served?]>([
       ['zeros after the end', 'm.tar', join(whole, Buffer.alloc(9000))],
       ['other bytes after the end', 'm.tar', join(whole, junk)],
       ['a few other bytes after the end', 'm.tar', join(whole, Buffer.from('xyz'))],
       [
-        'other bytes after the end, of a source without a length',
+        'other bytes after the end, from a source without a length',
         'm.tar',
         join(whole, junk),
         { length: false },
@@ -63,28 +63,33 @@ describe('a tar is taken', () => {
       ['another tar after the end, which all programs ignore', 'm.tar', join(whole, other)],
       ['other bytes after the end, inside the gzip', 'm.tgz', gzipSync(join(whole, junk))],
       ['other bytes after the gzip', 'm.tgz', join(packed, junk)],
-      ['a line end after the gzip', 'm.tgz', join(packed, Buffer.from('\n'))],
+      ['a newline after the gzip', 'm.tgz', join(packed, Buffer.from('\n'))],
       ['bytes that look like gzip after the gzip', 'm.tgz', join(packed, Buffer.from('1f8b', 'hex'), junk)],
       ['zeros after the gzip', 'm.tgz', join(packed, Buffer.alloc(700))],
       ['zeros and other bytes after the gzip', 'm.tgz', join(packed, Buffer.alloc(700), junk)],
       ['a second member after the end', 'm.tgz', join(packed, gzipSync(other))],
       [
-        'a second member after the end, cut off',
+        'a truncated second member after the end',
         'm.tgz',
         join(packed, gzipSync(randomBytes(2000)).subarray(0, 500)),
       ],
-      ['a second member after the end, damaged', 'm.tgz', join(packed, changed(gzipSync(other), -6))],
+      ['a corrupt second member after the end', 'm.tgz', join(packed, changed(gzipSync(other), -6))],
       ['its end in a second member', 'm.tgz', join(gzipSync(entry), gzipSync(Buffer.alloc(1024)))],
       ['an empty member at the end, as bgzip writes', 'm.tgz', join(gzipSync(entry), gzipSync(''))],
       ['other bytes after the end, inside zstd', 'm.tar', zstdCompressSync(join(whole, junk))],
       ['other bytes after the zstd', 'm.tar', join(zstdCompressSync(whole), junk)],
       ['one block of zeros', 'm.tar', join(entry, zeros), { length: false }],
       ['one block of zeros, then other bytes', 'm.tar', join(entry, zeros, junk)],
-      ['one block of zeros and a part of one', 'm.tar', join(entry, zeros, zeros.subarray(0, 100))],
-      ['no end, of a known length', 'm.tar', entry],
+      ['one block of zeros and a part of another', 'm.tar', join(entry, zeros, zeros.subarray(0, 100))],
+      ['no end, with a known length', 'm.tar', entry],
       ['no end, in gzip', 'm.tgz', gzipSync(entry), { length: false }],
-      ['no end, and its last block is not filled up', 'm.tar', entry.subarray(0, 512 + a.body.length)],
-      ['the same in gzip', 'm.tgz', gzipSync(entry.subarray(0, 512 + a.body.length)), { length: false }],
+      ['no end, and an incomplete last block', 'm.tar', entry.subarray(0, 512 + a.body.length)],
+      [
+        'no end and an incomplete last block, in gzip',
+        'm.tgz',
+        gzipSync(entry.subarray(0, 512 + a.body.length)),
+        { length: false },
+      ],
     ]),
   )('with %s', async (_what, [, name, archive, served]) => {
     const pulled = await pull(name, archive, served);
@@ -99,7 +104,7 @@ describe('a tar is taken', () => {
       'a size for all entries',
       join(tar([globalPax({ size: '600' }), pax({ comment: 'x' })], 0), tarHeader({ name: 'a', size: 0 })),
     ],
-  ])('with zeros in a file of %s, which are no end', async (_what, head) => {
+  ])('with zeros in a file of %s, which are not the end', async (_what, head) => {
     const content = Buffer.alloc(1024);
     content.write('x', 599);
     const pulled = await pull('m.tar', join(head, content, other));
@@ -107,7 +112,7 @@ describe('a tar is taken', () => {
   });
 
   it.each(['x', 'g', 'L', 'K'])(
-    'with headers of type %s that say nothing of the next entry, in whatever pieces',
+    'with headers of type %s without content for the next entry, for any size of pieces',
     async (type) => {
       const files = { a: 'a'.repeat(100), b: 'b'.repeat(511), c: 'c'.repeat(512), d: 'd'.repeat(1_500) };
       const entries = Object.entries(files).flatMap(([name, body]) => [
@@ -120,7 +125,7 @@ describe('a tar is taken', () => {
     },
   );
 
-  it('with directories that claim a size, and names of GNU tar', async () => {
+  it('with directories that have a size, and names of GNU tar', async () => {
     const long = 'n'.repeat(150);
     const archive = tar([
       { name: 'd/', type: '5', size: 4096 },
@@ -131,14 +136,14 @@ describe('a tar is taken', () => {
   });
 });
 
-describe('a tar is refused', () => {
+describe('rejects a tar', () => {
   it.each(
     rows<[string, string, Buffer, string, Served?]>([
-      ['no end, where nothing tells the length', 'm.tar', entry, 'without an end marker', { length: false }],
+      ['no end, without a length', 'm.tar', entry, 'without an end marker', { length: false }],
       ['no end, but other bytes', 'm.tar', join(entry, junk), 'header'],
       ['no end, but a few other bytes', 'm.tar', join(entry, Buffer.from('xyz')), 'end of data'],
       [
-        'no end in its gzip, and other bytes after that',
+        'no end in its gzip, and other bytes after it',
         'm.tgz',
         join(gzipSync(entry), junk),
         'follow its gzip',
@@ -150,33 +155,33 @@ describe('a tar is refused', () => {
         'follow its gzip',
       ],
       [
-        'no end in its zstd, and other bytes after that',
+        'no end in its zstd, and other bytes after it',
         'm.tar',
         join(zstdCompressSync(entry), junk),
         'follow its zstd',
       ],
       [
-        'a second member that is cut off, and the end in it',
+        'a truncated second member that contains the end',
         'm.tgz',
         join(gzipSync(entry), gzipSync(randomBytes(2000)).subarray(0, 500)),
         'end of file',
       ],
       ['an entry after one block of zeros', 'm.tar', join(entry, zeros, other), 'an entry follows'],
-      ['a cut in a header', 'm.tar', join(entry, other.subarray(0, 300)), 'end of data'],
-      ['a cut in a file', 'm.tar', join(entry, other.subarray(0, 512)), 'end of data'],
-      ['a wrong CRC of the gzip', 'm.tgz', join(changed(packed, -8), junk), 'data check'],
-      ['a wrong length of the gzip', 'm.tgz', changed(packed, -1), 'data check'],
-      ['a cut in the trailer of the gzip', 'm.tgz', packed.subarray(0, -3), 'end of file'],
-      ['a cut in the header of the gzip', 'm.tgz', packed.subarray(0, 9), 'end of file'],
+      ['a truncated header', 'm.tar', join(entry, other.subarray(0, 300)), 'end of data'],
+      ['a truncated file', 'm.tar', join(entry, other.subarray(0, 512)), 'end of data'],
+      ['a wrong CRC in the gzip', 'm.tgz', join(changed(packed, -8), junk), 'data check'],
+      ['a wrong length in the gzip', 'm.tgz', changed(packed, -1), 'data check'],
+      ['a truncated trailer of the gzip', 'm.tgz', packed.subarray(0, -3), 'end of file'],
+      ['a truncated header of the gzip', 'm.tgz', packed.subarray(0, 9), 'end of file'],
       [
-        'more after its end than a model may have',
+        'more bytes after its end than the limit of a model',
         'm.tgz',
         join(packed, Buffer.alloc(200_000, 'x')),
         'follow the end',
         { maxBytes: 100_000 },
       ],
       [
-        'more after its end in the gzip than a model may have',
+        'more bytes after its end in the gzip than the limit of a model',
         'm.tgz',
         gzipSync(join(whole, randomBytes(200_000))),
         'follow the end',
@@ -190,7 +195,7 @@ describe('a tar is refused', () => {
   });
 });
 
-it('the compression is known though the first byte comes alone', async () => {
+it('detects the compression even if the first byte arrives alone', async () => {
   const uri = server.serve('m.tgz', async (_, response) => {
     response.write(packed.subarray(0, 1));
     await setImmediate();
@@ -211,7 +216,7 @@ describe('a gzip header', () => {
     ['a comment', member(0x10, Buffer.from('made by hand\0'))],
     ['extra fields, as bgzip has', member(0x04, Buffer.from('0600424302001b00', 'hex'))],
     [
-      'all of them and its own CRC',
+      'all of these and its own CRC',
       member(0x1e, Buffer.concat([Buffer.from('0000', 'hex'), Buffer.from('n\0c\0'), Buffer.alloc(2)])),
     ],
     ['a name of 60,000 bytes', member(0x08, Buffer.concat([Buffer.alloc(60_000, 'n'), Buffer.alloc(1)]))],
@@ -219,7 +224,7 @@ describe('a gzip header', () => {
     expect(texts(await pull('m.tgz', archive))).toEqual({ a: a.body });
   });
 
-  it('whose name does not end is refused', async () => {
+  it('with an endless name is rejected', async () => {
     const { result } = await pull('m.tgz', member(0x08, Buffer.alloc(1_000_000, 'n')));
     expect(result).toMatchObject({ kind: 'failed', reason: 'BadArchive' });
   });

@@ -17,7 +17,7 @@ const sketch = (events: readonly AgentStatusEvent[]) =>
   });
 
 describe('the status board', () => {
-  it('says whether there is a model without making its document, which is asked for each request', () => {
+  it('has() does not create the document, because it is called for each request', () => {
     const board = createStatusBoard('one', NOW);
     let looks = 0;
     const model = tracked('a');
@@ -34,7 +34,7 @@ describe('the status board', () => {
     expect(has()).toEqual([false, before]);
   });
 
-  it('gives a newcomer, and one that knew another instance, a snapshot', () => {
+  it('gives a snapshot to a new reader, and to one of another instance', () => {
     const board = createStatusBoard('one', NOW);
     board.put(tracked('a'));
     for (const [instance, since] of [
@@ -52,7 +52,7 @@ describe('the status board', () => {
     }
   });
 
-  it('gives one that comes back what changed since, the latest of each model, in order', () => {
+  it('gives a returning reader the changes since, with the latest of each model, in order', () => {
     const board = createStatusBoard('one', NOW);
     board.put(tracked('a'));
     board.put(tracked('b'));
@@ -67,14 +67,14 @@ describe('the status board', () => {
     expect(board.since('one', 6)).toEqual([]);
   });
 
-  it('says nothing of a model that came and went while nobody looked', () => {
+  it('reports nothing about a model that was added and removed between reads', () => {
     const board = createStatusBoard('one', NOW);
     board.put(tracked('a'));
     board.remove('a');
     expect(board.document()).toMatchObject({ sequence: 0, models: [] });
   });
 
-  it('does not count what says nothing new', () => {
+  it('does not count an update without a change', () => {
     const board = createStatusBoard('one', NOW);
     board.put(tracked('a'));
     board.put(tracked('a'));
@@ -83,7 +83,7 @@ describe('the status board', () => {
     expect(board.document().sequence).toBe(1);
   });
 
-  it('forgets old removals, and gives a snapshot to one that missed them', () => {
+  it('forgets old removals, and gives a snapshot to a reader that missed them', () => {
     const board = createStatusBoard('one', NOW);
     for (let index = 0; index < 1_002; index++) {
       board.put(tracked(`m${index}`));
@@ -93,7 +93,7 @@ describe('the status board', () => {
     expect(board.since('one', 2_002)).toHaveLength(1);
   });
 
-  it('carries no storageUri, which may hold a signature', () => {
+  it('contains no storageUri, because it may include a signature', () => {
     const board = createStatusBoard('one', NOW);
     board.put(tracked('a'));
     expect(JSON.stringify(board.document())).not.toContain('s3://');

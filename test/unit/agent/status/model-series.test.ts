@@ -15,7 +15,7 @@ const MODELS = [
 ];
 
 describe('the series of each model', () => {
-  it('are those that the client library would write', async () => {
+  it('are equal to those of the client library', async () => {
     const registry = new Registry();
     const gauge = (name: string, help: string, labelNames: string[]) =>
       new Gauge({ name: `kserve_mms_agent_${name}`, help, labelNames, registers: [registry] });
@@ -41,7 +41,7 @@ describe('the series of each model', () => {
     expect(own).toEqual(families(await registry.metrics()));
   });
 
-  it('come after whole families of the others, and end with a line', async () => {
+  it('follow the complete families of the others, and end with a newline', async () => {
     const text = await createAgentMetrics(
       () => [],
       () => true,

@@ -47,8 +47,8 @@ describe('more readers of the status than there is room for', () => {
   it.each([
     ['nothing', ''],
     ['half a head', HEAD],
-    ['watching, and reading nothing', `${HEAD}\r\n`],
-  ])('shut no other address out: %s', async (_, sent) => {
+    ['a watch that does not read', `${HEAD}\r\n`],
+  ])('do not lock out other addresses: %s', async (_, sent) => {
     const watching = await client(`${HEAD}\r\n`, '127.0.0.1');
     await once(watching, 'data');
     for (let count = 0; count < 3 * MOST; count += 1) await client(sent, '127.0.0.2');

@@ -4,7 +4,7 @@ import { CommanderError } from 'commander';
 import { AgentOptionsError, checkAgentOptions, FLAG_DEFAULTS } from '../../../../src/agent/options.ts';
 import { agentCommand } from '../../../../src/cli/agent/agent.ts';
 
-/** What the command says on stderr to a command line that it refuses. */
+/** The stderr output of the command for invalid arguments. */
 async function refusal(args: readonly string[]): Promise<string> {
   const stderr = new PassThrough();
   const io = { environment: {}, stdin: new PassThrough(), stdout: new PassThrough(), stderr };
@@ -17,8 +17,8 @@ async function refusal(args: readonly string[]): Promise<string> {
   return String(stderr.read());
 }
 
-describe('where the agent listens', () => {
-  it('is every address, or the one that is given', () => {
+describe('the address on which the agent listens', () => {
+  it('is every address by default, or the given one', () => {
     expect(checkAgentOptions(FLAG_DEFAULTS).host).toBeUndefined();
     expect(checkAgentOptions({ ...FLAG_DEFAULTS, host: '127.0.0.1' }).host).toBe('127.0.0.1');
     expect(checkAgentOptions({ ...FLAG_DEFAULTS, host: '::1' }).host).toBe('::1');
@@ -38,11 +38,11 @@ describe('mms agent', () => {
     [['--enable-puller=yes'], /true or false/],
     [['--component-port'], /argument missing/],
     [['stray'], /too many arguments/],
-  ])('refuses %j in one line', async (args, words) => {
+  ])('rejects %j with one line', async (args, words) => {
     expect((await refusal(args)).trim()).toMatch(words);
   });
 
-  it('says every fault of the values at once', () => {
+  it('reports all invalid values at once', () => {
     const flags = {
       ...FLAG_DEFAULTS,
       componentPort: '99999',
@@ -58,7 +58,7 @@ describe('mms agent', () => {
     }
   });
 
-  it('waits for a source as long as it is told to', () => {
+  it('waits for a source as long as --source-timeout-seconds says', () => {
     const waits = (more: object) =>
       checkAgentOptions({ ...FLAG_DEFAULTS, ...more }).sources.noProgressTimeoutMs;
     expect(waits({})).toBe(120_000);
@@ -68,11 +68,11 @@ describe('mms agent', () => {
     }
   });
 
-  it('refuses to forward to itself', () => {
+  it('rejects its own port as the component port', () => {
     expect(() => checkAgentOptions({ ...FLAG_DEFAULTS, componentPort: '9081' })).toThrow(/forward to itself/);
   });
 
-  it("looks for the model server at the component's port and where KServe's agent looks", () => {
+  it("connects to the model server on the component port, and on the port that KServe's agent uses", () => {
     const places = (more: object) =>
       checkAgentOptions({ ...FLAG_DEFAULTS, ...more }).modelServerUrls.map(({ host }) => host);
     expect(places({})).toEqual(['127.0.0.1:8080']);

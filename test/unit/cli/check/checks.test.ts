@@ -55,11 +55,11 @@ const WELL: InstalledFacts = {
 };
 
 describe('the checks of an installation', () => {
-  it('are all ok where all is well', () => {
+  it('are all ok for a healthy installation', () => {
     expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(11).fill('ok'));
   });
 
-  it('name a webhook that is not switched on yet, and what it waits for', () => {
+  it('report a webhook that is not enabled yet, and what it waits for', () => {
     const installation = { ...WELL.installation, webhook: known(OFF) };
     const found = installedChecks({ ...WELL, installation }).filter(({ outcome }) => outcome !== 'ok');
     expect(found).toMatchObject([{ id: 'pod-webhook-registered', outcome: 'failed' }]);
@@ -67,7 +67,7 @@ describe('the checks of an installation', () => {
     expect(found[0]?.advice).toMatch(/^wait: the manager enables it once/);
   });
 
-  it('name a Deployment that is missing, and how to make it', () => {
+  it('report a missing Deployment, and how to create it', () => {
     const found = installedChecks({ ...WELL, deployment: known(undefined) }).filter(
       ({ outcome }) => outcome !== 'ok',
     );
@@ -83,59 +83,74 @@ describe('the checks of an installation', () => {
       'failed',
     ],
     [
-      'a version is not served',
+      'a version of a kind is not served',
       { definitions: { ...DEFINITIONS, inferenceServices: definition('v1beta1', false) } },
       'definitions-served',
       'failed',
     ],
     ['no replica is ready', { deployment: deployment(0) }, 'deployment-ready', 'failed'],
     ['one of two is ready', { deployment: deployment(1) }, 'deployment-ready', 'warning'],
-    ['Deployments may not be read', { deployment: DENIED }, 'deployment-ready', 'unknown'],
-    ['a right is missing', { managerRights: [right('list pods', false)] }, 'manager-may-work', 'failed'],
+    ['Deployments cannot be read', { deployment: DENIED }, 'deployment-ready', 'unknown'],
+    ['a permission is missing', { managerRights: [right('list pods', false)] }, 'manager-may-work', 'failed'],
     [
-      'a right is missing that not every manager needs',
+      'an optional permission is missing',
       { managerRights: [right('list pods'), right('patch pods', false, '--no-propagate')] },
       'manager-may-work',
       'warning',
     ],
     [
-      'rights may not be asked for',
+      'permissions cannot be checked',
       { managerRights: [{ right: 'list pods', allowed: DENIED }] },
       'manager-may-work',
       'unknown',
     ],
-    ['the manager runs as nobody knows whom', { managerRights: undefined }, 'manager-may-work', 'unknown'],
-    ['there is no preflight', { modelWebhook: known(undefined) }, 'model-webhook-registered', 'warning'],
-    ['the preflight is not switched on', { modelWebhook: known(OFF) }, 'model-webhook-registered', 'warning'],
-    ['trust ends soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
     [
-      'trust has ended',
+      'the service account of the manager is unknown',
+      { managerRights: undefined },
+      'manager-may-work',
+      'unknown',
+    ],
+    [
+      'there is no webhook for TrainedModels',
+      { modelWebhook: known(undefined) },
+      'model-webhook-registered',
+      'warning',
+    ],
+    [
+      'the webhook for TrainedModels is not enabled',
+      { modelWebhook: known(OFF) },
+      'model-webhook-registered',
+      'warning',
+    ],
+    ['the trusted certificate expires soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
+    [
+      'the trusted certificate has expired',
       { installation: { ...WELL.installation, trustedUntil: NOW } },
       'webhook-trusted',
       'failed',
     ],
     [
-      'nobody answers',
+      'the webhook is not reachable',
       { installation: { ...WELL.installation, reached: known(false) } },
       'webhook-reached',
       'failed',
     ],
     [
-      'pods do not come by the webhook',
+      'pods bypass the webhook',
       { trialPod: known({ kind: 'unseen', namespace: 'n' }) },
       'pod-webhook-answers',
       'failed',
     ],
     [
-      'the webhook cannot be called',
+      'calls of the webhook fail',
       { trialPod: known({ kind: 'failed', message: 'x509: unknown authority' }) },
       'pod-webhook-answers',
       'failed',
     ],
-    ['pods may not be created', { trialPod: DENIED }, 'pod-webhook-answers', 'unknown'],
-    ['bad models are let in', { badModel: known('let in') }, 'model-webhook-answers', 'warning'],
-    // Then the refusal of a bad one proves nothing.
-    ['good models are refused', { goodModel: known('refused') }, 'model-webhook-answers', 'unknown'],
+    ['pods cannot be created', { trialPod: DENIED }, 'pod-webhook-answers', 'unknown'],
+    ['invalid models are admitted', { badModel: known('let in') }, 'model-webhook-answers', 'warning'],
+    // In this case, the rejection of an invalid model proves nothing.
+    ['valid models are rejected', { goodModel: known('refused') }, 'model-webhook-answers', 'unknown'],
     [
       "KServe's configuration is broken",
       { systemConfig: known({ metadata: { name: 'c' }, data: { agent: '{' } }) },
@@ -146,7 +161,7 @@ describe('the checks of an installation', () => {
 
   it.each(CASES)('when %s: %#', (_what, change, id, outcome) => {
     const found = installedChecks({ ...WELL, ...change }).filter((check) => check.outcome !== 'ok');
-    // Where nothing is known, nothing is said to be mended.
+    // An unknown result has no advice.
     const advice = outcome === 'unknown' ? undefined : CHECKS[id].advice;
     expect(found.map((check) => [check.id, check.outcome, check.advice])).toEqual([[id, outcome, advice]]);
   });
@@ -173,14 +188,14 @@ describe('the checks before an installation', () => {
   it.each([
     ['KServe runs', heldBy('kserve-0'), /runs \(kserve-0\): install manifests\/overlays\/beside-kserve/],
     [
-      'KServe ran',
+      'KServe ran before',
       heldBy('kserve-0', 3_600),
       /last renewed its Lease 60m ago \(kserve-0\): .*\/beside-kserve; .*default/,
     ],
-    ['KServe gave its Lease back', heldBy(''), /its controller does not run/],
-    ['its kinds alone are there', {}, /its controller does not run/],
-    ['a manager of ours took over', heldBy('kserve-mms/n'), /its controller does not run/],
-    ['there is no KServe', { definitions: nothing }, /manifests\/default, which brings the definitions/],
+    ['KServe has released its Lease', heldBy(''), /its controller does not run/],
+    ['only the kinds of KServe exist', {}, /its controller does not run/],
+    ['kserve-mms has taken over', heldBy('kserve-mms/n'), /its controller does not run/],
+    ['KServe is not installed', { definitions: nothing }, /manifests\/default, which brings the definitions/],
   ])('name the overlay when %s', (_what, change, words) => {
     const found = preChecks({ ...READY, ...change }).find(({ id }) => id === 'kserve-found');
     expect(found).toMatchObject({ outcome: 'ok', message: expect.stringMatching(words) });
@@ -192,8 +207,8 @@ describe('the checks before an installation', () => {
     ['v2.0.0', 'ok'],
     ['v1.29.9', 'failed'],
     ['v0.99.0', 'failed'],
-    ['a good one', 'unknown'],
-  ])('take Kubernetes %s for %s', (version, outcome) => {
+    ['an invalid version', 'unknown'],
+  ])('report Kubernetes %s as %s', (version, outcome) => {
     const found = preChecks({ ...READY, serverVersion: known(version) });
     expect(found.find(({ id }) => id === 'kubernetes-supported')).toMatchObject({
       outcome,
@@ -216,13 +231,13 @@ describe('the checks before an installation', () => {
       /^1 of 2 nodes .* no pod is refused$/,
     ],
     ['there are no nodes', known([]), 'unknown', /^0 of 0/],
-    ['nodes may not be listed', DENIED, 'unknown', /forbidden/],
-  ])('say of the image what can be known where %s', (_what, nodes, outcome, words) => {
+    ['nodes cannot be listed', DENIED, 'unknown', /forbidden/],
+  ])('report what is known of the image on the nodes when %s', (_what, nodes, outcome, words) => {
     const found = preChecks({ ...READY, nodes }).find(({ id }) => id === 'image-on-nodes');
     expect(found).toMatchObject({ outcome, message: expect.stringMatching(words) });
   });
 
-  it('fail for the rights that are missing, and name them', () => {
+  it('fail for missing permissions, and list them', () => {
     const rights = [...READY.rights, { right: 'create clusterroles', allowed: known(false) }];
     expect(preChecks({ ...READY, rights }).find(({ id }) => id === 'may-install')).toMatchObject({
       outcome: 'failed',

@@ -20,7 +20,7 @@ function rolesIn(file: string): Role[] {
     .filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole');
 }
 
-/** One line a right: where, verb, group, resource and name. */
+/** One line for each permission: where, verb, group, resource and name. */
 function grantedBy({ kind, rules }: Role): string[] {
   const where = kind === 'Role' ? 'own' : 'all';
   return rules.flatMap(({ apiGroups, resources, verbs, resourceNames = [''] }) =>
@@ -32,8 +32,8 @@ function grantedBy({ kind, rules }: Role): string[] {
   );
 }
 
-describe('the rights that mms check asks for', () => {
-  it('are those that the manifests give', () => {
+describe('the permissions that mms check asks for', () => {
+  it('are those in the manifests', () => {
     const asked = MANAGER_RIGHTS.flatMap(({ group, resource, verbs, name = '', own }) =>
       verbs.map((verb) => [own === true ? 'own' : 'all', verb, group, resource, name].join(' ')),
     );

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { LEFT_OUT, redacted, withoutAccess } from '../../../../src/cli/diagnostics/redaction.decide.ts';
 
-describe('what is shown of an object', () => {
+describe('redacting an object', () => {
   it.each<[string, unknown, unknown]>([
     [
-      'variables: names and where values come from; values only of those that are ours',
+      'variables: keeps names and references, and only our values',
       {
         env: [
           { name: 'MMS_LOG_LEVEL', value: 'info' },
@@ -23,7 +23,7 @@ describe('what is shown of an object', () => {
       },
     ],
     [
-      'annotations: their names; values of KServe and ours',
+      'annotations: keeps names, and values of KServe and ours',
       {
         metadata: {
           name: 'a',
@@ -46,7 +46,7 @@ describe('what is shown of an object', () => {
       },
     ],
     [
-      'arguments: those of the agent and the manager',
+      'arguments: keeps those of the agent and the manager',
       [
         { name: 'agent', args: ['--model-dir', '/mnt/models'] },
         { name: 'kserve-container', args: ['--token', 'hunter2'], command: ['sh', '-c', 'hunter2'] },
@@ -57,33 +57,33 @@ describe('what is shown of an object', () => {
       ],
     ],
     [
-      'headers of probes: their names',
+      'probes: keeps names of headers',
       { httpGet: { httpHeaders: [{ name: 'Authorization', value: 'hunter2' }] } },
       { httpGet: { httpHeaders: [{ name: 'Authorization', value: LEFT_OUT }] } },
     ],
     [
-      'a storage spec: no parameters',
+      'storage spec: keeps no parameters',
       { storage: { key: 'k', parameters: { secret_access_key: 'hunter2' } } },
       { storage: { key: 'k', parameters: LEFT_OUT } },
     ],
-    ['no key material and no bookkeeping', { caBundle: 'abc', managedFields: [1], a: 1 }, { a: 1 }],
+    ['keeps no key material and no bookkeeping', { caBundle: 'abc', managedFields: [1], a: 1 }, { a: 1 }],
     [
-      'JSON within a text, with its URIs as they may be shown',
+      'JSON within a string, with redacted URIs',
       { data: { 'models.json': '[{"storageUri":"https://u:hunter2@h/m?sig=hunter2","framework":"x"}]' } },
       { data: { 'models.json': '[{"storageUri":"https://h/m","framework":"x"}]' } },
     ],
     [
-      'names from a prototype',
+      'names of prototype properties',
       JSON.parse('{"__proto__x":1,"constructor":2}'),
       { __proto__x: 1, constructor: 2 },
     ],
-    ['what is no object', [null, 5, true], [null, 5, true]],
+    ['other values than objects', [null, 5, true], [null, 5, true]],
   ])('%s', (_what, object, expected) => {
     expect(redacted(object)).toEqual(expected);
   });
 });
 
-describe('a line of a log', () => {
+describe('redacting a log line', () => {
   it.each([
     ['get https://h/a?X-Amz-Signature=hunter2 failed', 'get https://h/a failed'],
     ['("s3://key:hunter2@bucket/m")', '("s3://bucket/m")'],

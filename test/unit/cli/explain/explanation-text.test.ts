@@ -11,7 +11,7 @@ describe('an explanation as text', () => {
     ['TrainedModel', 'model-exists'],
     ['InferenceService', 'inference-service-found'],
     ['Pod', 'pod-exists'],
-  ] as const)('of a %s that does not exist is three lines', (kind, id) => {
+  ] as const)('has three lines for a missing %s', (kind, id) => {
     const steps: Step[] = [
       [id, () => broken('it is not there')],
       ['multi-model', () => ok('never')],
@@ -23,7 +23,7 @@ describe('an explanation as text', () => {
     expect(lines.join('\n').match(/it is not there/g)).toHaveLength(1);
   });
 
-  it('names the broken link once, and what would come after it', () => {
+  it('names the broken link once, and the links after it', () => {
     const steps: Step[] = [
       ['model-exists', () => ok('there')],
       ['inference-service-found', () => broken('no InferenceService c', 'create it')],

@@ -14,7 +14,7 @@ const v1 = (predictions: unknown, more: Fields = {}): string => JSON.stringify({
 const float32 = (values: readonly number[]): number[] => values.map((value) => Math.fround(value));
 const second = { name: 'probability', datatype: 'FP64', shape: [1], data: [0.5] };
 
-/** Two answers to one request, and what is told; undefined: alike. */
+/** Two responses to one request, and the expected code. Undefined means alike. */
 const CASES: readonly (readonly [
   what: string,
   before: string,
@@ -24,7 +24,7 @@ const CASES: readonly (readonly [
 ])[] = [
   ['the same text', v2(), v2(), undefined],
   [
-    'the same text that is no JSON, as Python writes NaN',
+    'the same text with NaN as Python writes it, which is not JSON',
     '{"predictions":[NaN]}',
     '{"predictions":[NaN]}',
     undefined,
@@ -36,7 +36,7 @@ const CASES: readonly (readonly [
     undefined,
   ],
   [
-    'data nested and flat',
+    'nested and flat data',
     v2(),
     v2([
       output({
@@ -49,7 +49,7 @@ const CASES: readonly (readonly [
     undefined,
   ],
   [
-    'numbers of float32 under the same datatype',
+    'numbers of float32 with the same datatype',
     v2(),
     v2([output({ data: float32([0.1, 0.2, 0.3, 0.4]) })]),
     undefined,
@@ -62,14 +62,14 @@ const CASES: readonly (readonly [
     /output predict\[3\] is 0\.4 before, 0\.4004 now/,
   ],
   [
-    'another datatype, though the numbers are within the tolerance',
+    'another datatype, with numbers within the tolerance',
     v2(),
     v2([output({ datatype: 'FP32', data: float32([0.1, 0.2, 0.3, 0.4]) })]),
     'DatatypeDiffers',
     /FP64 before, FP32 now/,
   ],
   [
-    'another shape of as many numbers',
+    'another shape with the same count',
     v2(),
     v2([output({ shape: [4] })]),
     'ShapeDiffers',
@@ -83,8 +83,8 @@ const CASES: readonly (readonly [
     'OrderDiffers',
     /predict, probability before, probability, predict now/,
   ],
-  ['an output of another name', v2(), v2([output({ name: 'other' })]), 'OutputsDiffer'],
-  ['an output more', v2(), v2([output(), second]), 'OutputsDiffer'],
+  ['an output with another name', v2(), v2([output({ name: 'other' })]), 'OutputsDiffer'],
+  ['an additional output', v2(), v2([output(), second]), 'OutputsDiffer'],
   ['another model', v2(), v2([output()], { model_name: 'tulip' }), 'ModelNameDiffers'],
   [
     'another class',
@@ -105,7 +105,7 @@ const CASES: readonly (readonly [
     'ValuesDiffer',
   ],
   ['v1: the same classes', v1([0, 1, 2]), v1([0, 1, 2]), undefined],
-  ['v1: written as whole numbers and not', v1([1, 2.0000001]), v1([1.0000001, 2]), undefined],
+  ['v1: integers and floats', v1([1, 2.0000001]), v1([1.0000001, 2]), undefined],
   ['v1: another class', v1([0, 1, 2]), v1([0, 2, 2]), 'ValuesDiffer', /predictions\[1\] is 1 before, 2 now/],
   ['v1: another order', v1([0, 1, 2]), v1([2, 1, 0]), 'ValuesDiffer'],
   [
@@ -115,10 +115,10 @@ const CASES: readonly (readonly [
     'ShapeDiffers',
     /predictions has 2 entries before, 1 now/,
   ],
-  ['v1: a list in place of a number', v1([0]), v1([[0]]), 'ShapeDiffers'],
-  ['v1: null in place of a number', v1([0.5]), v1([null]), 'ValuesDiffer'],
+  ['v1: a list instead of a number', v1([0]), v1([[0]]), 'ShapeDiffers'],
+  ['v1: null instead of a number', v1([0.5]), v1([null]), 'ValuesDiffer'],
   [
-    'v1: fields of predictions in another order, which JSON does not have',
+    'v1: fields in another order, which JSON ignores',
     '{"predictions":[{"a":1,"b":2}]}',
     '{"predictions":[{"b":2,"a":1}]}',
     undefined,
@@ -132,20 +132,20 @@ const CASES: readonly (readonly [
   ],
   ['v1 before, v2 now', v1([0]), v2(), 'OutputsDiffer'],
   ['v2 before, v1 now', v2(), v1([0]), 'ModelNameDiffers'],
-  ['something else than JSON now', v1([0]), 'Bad Gateway', 'NotJson', /now is not JSON/],
+  ['no JSON now', v1([0]), 'Bad Gateway', 'NotJson', /now is not JSON/],
   ['nothing before', '', v1([0]), 'NotJson', /before is not JSON/],
   ['tiny numbers that float32 rounds', v1([1e-12]), v1([2e-12]), undefined],
   ['small numbers that differ by half', v1([1e-4]), v1([1.5e-4]), 'ValuesDiffer'],
   ['the other sign', v1([0.5]), v1([-0.5]), 'ValuesDiffer'],
 ];
 
-describe('answers to one request', () => {
+describe('the difference between two responses', () => {
   it.each(CASES)('%s', (_what, before, after, code, words = /./) => {
     const tolerance = 1e-5 as Tolerance;
     const found = answerDifference({ status: 200, text: before }, { status: 200, text: after }, tolerance);
     expect(found?.code).toBe(code);
     if (found !== undefined) expect(found.message).toMatch(words);
-    // Who is compared with whom does not matter, and nobody differs from himself.
+    // The result is symmetric, and a response equals itself.
     const back = answerDifference({ status: 200, text: after }, { status: 200, text: before }, tolerance);
     expect(back === undefined).toBe(found === undefined);
     expect(
@@ -157,7 +157,7 @@ describe('answers to one request', () => {
     [200, 404, 'StatusDiffers'],
     [500, 200, 'StatusDiffers'],
     [400, 400, 'RequestRefused'],
-  ])('with status %i before and %i now', (before, after, code) => {
+  ])('status %i before and %i now', (before, after, code) => {
     const found = answerDifference(
       { status: before, text: '{}' },
       { status: after, text: '{}' },
@@ -166,7 +166,7 @@ describe('answers to one request', () => {
     expect(found?.code).toBe(code);
   });
 
-  it('as near as is asked for', () => {
+  it('uses the given tolerance', () => {
     const compared = (tolerance: number) =>
       answerDifference(
         { status: 200, text: v1([1.5]) },

@@ -18,8 +18,9 @@ interface Asked {
 }
 
 /**
- * A web server in the place of the API server, since a real one passes nothing on to pods on the loopback. Three models are both
- * an InferenceService and a TrainedModel; what their pods answer is the case's.
+ * Uses a web server instead of an API server, because a real one does not proxy requests to pods on
+ * loopback addresses. Three models are both an InferenceService and a TrainedModel. Each case decides what
+ * their pods answer.
  */
 describe('mms fold --compare', () => {
   let server: Server;
@@ -87,7 +88,7 @@ describe('mms fold --compare', () => {
     return list([pod(service)]);
   }
 
-  it('asks the pods of both in the protocol and path of the model, and finds them alike', async () => {
+  it('sends requests to the pods of both with the protocol and path of the model, and finds no difference', async () => {
     const { code, stdout } = await compare();
     expect(code).toBe(0);
     expect(
@@ -103,13 +104,13 @@ describe('mms fold --compare', () => {
       ['tulip', 'sklearn-shared', 'tulip.json', 'Alike'],
     ]);
     expect(asked.filter(({ path }) => path.includes('/tulip/'))).toEqual([
-      // The model server itself, which has no agent in front; and the agent of the shared pod.
+      // The model server itself, because it has no agent, and the agent of the shared pod.
       { pod: 'tulip-0:8085', path: '/v2/models/tulip/infer', body: '{"inputs":[3]}' },
       { pod: 'sklearn-shared-0:9081', path: '/v2/models/tulip/infer', body: '{"inputs":[3]}' },
     ]);
   });
 
-  it('names the models that answer otherwise, and fails', async () => {
+  it('lists the models with other responses, and fails', async () => {
     const usual = answers;
     answers = (request) =>
       request.pod.startsWith('sklearn-shared') && request.body.includes('2')
@@ -128,7 +129,7 @@ describe('mms fold --compare', () => {
     expect(stderr).toMatch(/1 of 3 models must not be moved yet: rose\n/);
   });
 
-  it('takes a pod that does not answer for no answer, and goes on', async () => {
+  it('reports a pod that does not answer, and continues', async () => {
     const usual = answers;
     const refusal = {
       kind: 'Status',
@@ -145,7 +146,7 @@ describe('mms fold --compare', () => {
     expect(stdout).toMatch(/^tulip .* Alike/m);
   });
 
-  it('does not call what was not asked alike when it is interrupted', async () => {
+  it('reports models as not asked when it is interrupted', async () => {
     const usual = answers;
     const args = ['--kubeconfig', join(directory, 'config'), '--compare', join(directory, 'requests')];
     const started = startCommand(['fold', ...args]);
@@ -158,7 +159,7 @@ describe('mms fold --compare', () => {
     expect(started.stdout()).toMatch(/^tulip .* NotAsked /m);
   });
 
-  it('does not call a model alike of which there is no request', async () => {
+  it('reports a model without requests, and fails', async () => {
     await rm(join(directory, 'requests/tulip.json'));
     const { code, stdout } = await compare();
     expect(code).toBe(1);
@@ -167,11 +168,11 @@ describe('mms fold --compare', () => {
   });
 
   it.each([
-    ['a name that is no such pair', ['alone'], /with a TrainedModel of its name: alone/],
-    ['a directory that is not there', ['--compare', '/nonexistent'], /cannot read \/nonexistent/],
-    ['files in place of a cluster', ['-f', 'x.yaml'], /cannot be used with/],
-    ['a tolerance of all', ['--tolerance', '1'], /below 1/],
-  ])('refuses %s', async (_what, args, words) => {
+    ['a name without such a pair', ['alone'], /with a TrainedModel of its name: alone/],
+    ['a missing directory', ['--compare', '/nonexistent'], /cannot read \/nonexistent/],
+    ['files instead of a cluster', ['-f', 'x.yaml'], /cannot be used with/],
+    ['a tolerance of 1', ['--tolerance', '1'], /below 1/],
+  ])('rejects %s', async (_what, args, words) => {
     const { code, stderr } = await compare(...args);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(words);

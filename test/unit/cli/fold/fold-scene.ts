@@ -22,7 +22,7 @@ export interface ServiceChanges {
   readonly model?: Fields;
 }
 
-/** An InferenceService that can share pods with all others that this makes, but for what is changed. */
+/** An InferenceService that can share pods with all others from this function, except for its changes. */
 export function single(name: string, changes: ServiceChanges = {}): InferenceService {
   const model = {
     ...{ modelFormat: { name: 'sklearn' }, protocolVersion: 'v2', storageUri: `s3://models/${name}` },
@@ -69,7 +69,7 @@ export function reportOf(
   });
 }
 
-/** Whose pods are shared with whom, and why others stay alone. */
+/** The groups that share pods, and the codes for those that stay alone. */
 export function outcome(report: FoldReport): { groups: string[][]; alone: Record<string, string> } {
   return {
     groups: report.groups.map(({ group }) => group.members.map(({ candidate }) => candidate.name)),

@@ -24,7 +24,7 @@ function yamlOf(services: readonly InferenceService[]): string {
 const fold = (services: readonly InferenceService[], ...args: readonly string[]) =>
   runCommand(['fold', '-f', '-', ...args], { input: yamlOf(services) });
 
-/** As many kinds as a large cluster has: formats, protocols, replicas, GPUs, some that cannot share. */
+/** As many kinds as in a large cluster: formats, protocols, replicas, node selectors. */
 function fleet(count: number): InferenceService[] {
   const kinds = [
     { modelFormat: { name: 'sklearn' }, protocolVersion: 'v2' },
@@ -42,7 +42,7 @@ function fleet(count: number): InferenceService[] {
 }
 
 describe('mms fold', () => {
-  it('prints who can share, who cannot and why, what changes, and what it assumes', async () => {
+  it('prints who can share, who cannot and why, the changes, and the assumptions', async () => {
     const { code, stdout, stderr } = await fold([
       ...['rose', 'tulip', 'iris'].map((name) => single(name)),
       single('vase', { spec: { transformer: {} } }),
@@ -64,9 +64,9 @@ describe('mms fold', () => {
     expect(named).toHaveLength(28);
   });
 
-  it('reads 352 InferenceServices and reports within two seconds', async () => {
+  it('analyzes 352 InferenceServices within two seconds', async () => {
     const services = fleet(352);
-    // Of the processor, so that what else runs on the machine does not count.
+    // CPU time, so that other load on the machine does not count.
     const started = process.cpuUsage();
     const { stdout } = await fold(services, '-o', 'json');
     const { user, system } = process.cpuUsage(started);
@@ -75,13 +75,13 @@ describe('mms fold', () => {
     expect(document.groups.flatMap(({ models }) => models).length + document.alone.length).toBe(352);
   });
 
-  it('says that there is nothing to share', async () => {
+  it('says when nothing can be shared', async () => {
     const { code, stdout } = await fold([single('rose')]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^No InferenceServices could share pods\./);
   });
 
-  it('takes only those that are named, and only of the namespace that is named', async () => {
+  it('includes only the named InferenceServices of the named namespace', async () => {
     const services = ['a', 'b', 'c'].map((name) => single(name));
     const elsewhere = ['a', 'b'].map((name) => single(name, { metadata: { namespace: 'trees' } }));
     const { stdout } = await fold([...services, ...elsewhere], 'a', 'isvc/b', '-n', 'flowers', '-o', 'json');
@@ -90,7 +90,7 @@ describe('mms fold', () => {
     expect(alone).toEqual([]);
   });
 
-  it('draws pods, CPU and memory', async () => {
+  it('plots pods, CPU and memory', async () => {
     const file = join(directory, 'saved.svg');
     await fold(fleet(28), '--plot', file);
     const svg = await readFile(file, 'utf8');
@@ -98,19 +98,19 @@ describe('mms fold', () => {
   });
 
   it.each([
-    ['a name that none has', ['nosuch'], 1, /there is no InferenceService "nosuch"/],
-    ['a price that is none', ['--cpu-price', 'dear'], 2, /such as 0\.04/],
-    ['memory that is none', ['--model-memory', '-1Mi'], 2, /such as 256Mi/],
-    ['one model a pod', ['--models-per-pod', '1'], 2, /2 or more/],
-    ['a file that is not there', ['-f', '/nonexistent/file.yaml'], 1, /cannot read/],
-    ['a picture that cannot be written', ['--plot', '/nonexistent/a.svg'], 1, /cannot write/],
-  ])('refuses %s', async (_what, args, code, words) => {
+    ['an unknown name', ['nosuch'], 1, /there is no InferenceService "nosuch"/],
+    ['an invalid price', ['--cpu-price', 'dear'], 2, /such as 0\.04/],
+    ['invalid memory', ['--model-memory', '-1Mi'], 2, /such as 256Mi/],
+    ['one model for each pod', ['--models-per-pod', '1'], 2, /2 or more/],
+    ['a missing file', ['-f', '/nonexistent/file.yaml'], 1, /cannot read/],
+    ['a plot that cannot be written', ['--plot', '/nonexistent/a.svg'], 1, /cannot write/],
+  ])('rejects %s', async (_what, args, code, words) => {
     const outcome = await fold([single('rose')], ...args);
     expect(outcome.code).toBe(code);
     expect(outcome.stderr).toMatch(words);
   });
 
-  it('refuses files without an InferenceService', async () => {
+  it('rejects files without an InferenceService', async () => {
     const { code, stderr } = await runCommand(['fold', '-f', '-'], { input: 'apiVersion: v1\nkind: Pod\n' });
     expect(code).toBe(1);
     expect(stderr).toMatch(/there is no InferenceService in -/);
@@ -125,13 +125,13 @@ describe('mms fold --write', () => {
     return { to, outcome };
   };
 
-  it('writes files in which mms analyze finds nothing', async () => {
+  it('writes files without findings of mms analyze', async () => {
     const { to } = await written(fleet(84));
     const analysis = await runCommand(['analyze', '-f', to, '--fail-on', 'info']);
     expect({ code: analysis.code, stdout: analysis.stdout }).toEqual({ code: 0, stdout: '' });
   });
 
-  it('keeps what all have alike, and makes it multi-model', async () => {
+  it('keeps the common fields, and makes it multi-model', async () => {
     const alike = {
       metadata: { labels: { team: 'garden', 'app.kubernetes.io/instance': 'x' } },
       predictor: { serviceAccountName: 'gardener', nodeSelector: { disk: 'ssd' }, maxReplicas: 5 },
@@ -196,7 +196,7 @@ describe('mms fold --write', () => {
     );
   });
 
-  it('names a runtime that any of them names, and leaves one that is only guessed to KServe', async () => {
+  it('names a runtime if any of them names it, and leaves a guessed one to KServe', async () => {
     const runtimeOf = async (named: string | undefined) => {
       const { to } = await written([single('a'), single('b', { model: { runtime: named } })]);
       const text = await readFile(join(to, 'flowers/sklearn-shared/inference-service.yaml'), 'utf8');
@@ -207,14 +207,14 @@ describe('mms fold --write', () => {
     expect(await runtimeOf(undefined)).toBeUndefined();
   });
 
-  it('marks memory that is a guess', async () => {
+  it('marks guessed memory', async () => {
     const { to } = await written(['rose', 'tulip'].map((name) => single(name)));
     expect(await readFile(join(to, 'flowers/sklearn-shared/model-rose.yaml'), 'utf8')).toMatch(
       /^# .* is a guess/,
     );
   });
 
-  it('writes the same again, replaces nothing else unless it is told to, and then does', async () => {
+  it('writes the same files again, and replaces other files only with --force', async () => {
     const services = ['rose', 'tulip'].map((name) => single(name));
     const { to } = await written(services);
     const file = join(to, 'flowers/sklearn-shared/model-rose.yaml');
@@ -237,7 +237,7 @@ describe('mms fold --write', () => {
     await expect(readdir(to)).rejects.toThrow(/ENOENT/);
   });
 
-  it('leaves the namespace out where the files do', async () => {
+  it('omits the namespace if the files omit it', async () => {
     const services = ['rose', 'tulip'].map((name) => single(name, { metadata: { namespace: undefined } }));
     const { to } = await written(services);
     const text = await readFile(join(to, 'sklearn-shared/model-rose.yaml'), 'utf8');

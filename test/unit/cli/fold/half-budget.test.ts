@@ -11,31 +11,31 @@ import { bytes } from '../../../../src/lib/quantity.ts';
 import { runCommand } from '../../../support/command-run.ts';
 import { facts, MI, reportOf, single } from './fold-scene.ts';
 
-/** Mebibytes of models, requests of them, and what half the memory means. */
+/** Mebibytes and requests of each model, and the expected result for half the memory. */
 const CASES: readonly [
   what: string,
   models: Record<string, readonly [mebibytes: number, requests?: number]>,
   expected: object | undefined,
 ][] = [
   [
-    'keeps those that are asked most',
+    'keeps the models with most requests',
     { a: [20, 5], b: [20, 90], c: [20, 5], d: [20, 900] },
     { memory: 40, fit: 2, others: 2, requests: 1000, requestsToOthers: 10, uncounted: 0 },
   ],
   [
-    'goes on with smaller ones where a large one does not fit',
+    'continues with smaller ones when a large one does not fit',
     { a: [100, 50], b: [40, 40], c: [20, 10] },
     { memory: 80, fit: 2, others: 1, requests: 100, requestsToOthers: 50, uncounted: 0 },
   ],
   [
-    'counts nothing of those of which nothing was counted',
+    'ignores models without counts',
     { a: [20, 7], b: [20] },
     { memory: 20, fit: 1, others: 1, requests: 7, requestsToOthers: 0, uncounted: 1 },
   ],
-  ['says nothing where nothing was counted', { a: [20], b: [20, 0] }, undefined],
+  ['is undefined without counts', { a: [20], b: [20, 0] }, undefined],
 ];
 
-describe('half the memory for models that are loaded when they are asked', () => {
+describe('half the memory with on-demand loading', () => {
   it.each(CASES)('%s', (_what, models, expected) => {
     const entries = Object.entries(models);
     const artifacts = new Map(
@@ -105,7 +105,7 @@ describe('mms fold', () => {
     return runCommand(['fold', '-f', '-', ...args], { input });
   };
 
-  it('asks a Prometheus how often models were asked', async () => {
+  it('reads the counts of requests from Prometheus', async () => {
     const { code, stdout } = await fold('--model-memory', '20Mi', '--request-counts', `${url}/prometheus/`);
     expect(code).toBe(0);
     expect(stdout).toContain(
@@ -114,7 +114,7 @@ describe('mms fold', () => {
     expect(asked).toContain('sum by (namespace, model) (increase(kserve_mms_agent_requests_total[7d]))');
   });
 
-  it('reads what agents and servers tell at /metrics, of which the larger count holds', async () => {
+  it('reads the counts of agents and servers from files, and uses the larger one', async () => {
     const [agent, server_] = [join(directory, 'agent'), join(directory, 'server')];
     await writeFile(
       agent,
@@ -134,13 +134,13 @@ describe('mms fold', () => {
   it.each([
     ['that does not answer', 'http://127.0.0.1:1', /Prometheus at http:\/\/127\.0\.0\.1:1 does not answer/],
     ['file without counters', '/dev/null', /counts no requests of models/],
-  ])('refuses a place %s', async (_what, place, words) => {
+  ])('rejects a place %s', async (_what, place, words) => {
     const { code, stderr } = await fold('--request-counts', place);
     expect(code).toBe(1);
     expect(stderr).toMatch(words);
   });
 
-  it('takes twice the size of an artifact for a guess of its memory, and says of whom it knows nothing', async () => {
+  it('guesses twice the size of an artifact as memory, and reports unknown sizes', async () => {
     const { code, stdout, stderr } = await fold('--artifact-sizes', '-o', 'wide');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^flowers\/rose +sklearn-shared +6Mi +artifact$/m);

@@ -32,12 +32,12 @@ const predictor = fc.record(
   { requiredKeys: [] },
 );
 
-/** Objects of a cluster whose definition has no schema, and of files, hold anything. */
+/** Objects of a cluster whose CRD has no schema, and of files, may contain anything. */
 describe('InferenceServices with junk in any field', () => {
-  it('are each in one list, and what is written of a group is multi-model', () => {
+  it('are each in one list, and the result for a group is multi-model', () => {
     const services = fc.array(fc.record({ model, predictor }), { minLength: 2, maxLength: 4 });
     const property = fc.property(services, fc.boolean(), (changes, twice) => {
-      // Each a second time, so that junk that is alike forms groups.
+      // Each of them twice, so that equal junk forms groups.
       const all: InferenceService[] = [...changes, ...(twice ? changes : [])].map((one, index) =>
         single(`m${index}`, one as Parameters<typeof single>[1]),
       );
@@ -58,13 +58,13 @@ describe('InferenceServices with junk in any field', () => {
     fc.assert(property, { numRuns: 400 });
   });
 
-  it('count numbers that no field of Kubernetes can hold as not written', () => {
+  it('ignore numbers beyond the range of Kubernetes', () => {
     const absurd = { requests: { cpu: '1e300', memory: '1e300' } };
     const services = ['a', 'b'].map((name) =>
       single(name, { predictor: { minReplicas: 1e300 }, model: { resources: absurd } }),
     );
     const report = reportOf(facts(services), { modelMemory: bytes(1) });
-    // KServe's default of 1 CPU and 2Gi, for a pod each.
+    // KServe's default of 1 CPU and 2Gi, for one pod each.
     expect(report.before).toEqual({ pods: 2, cpu: 2000, memory: 2n * 2n * 1024n ** 3n });
     expect(plotOf(report)).not.toMatch(/Infinity|NaN/);
   });

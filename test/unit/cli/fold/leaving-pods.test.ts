@@ -6,7 +6,10 @@ import type { ApiErrorCode } from '../../../../src/kube/api-error.ts';
 
 const SELECTED = { app: 'isvc.rose-predictor' };
 
-/** An API server with these pods, which refuses a change of them with a code. On a real node: test/e2e/fold.test.ts. */
+/**
+ * An API server with these pods, which rejects a change of the first with this code. test/e2e/fold.test.ts
+ * uses a real node.
+ */
 function cluster(pods: readonly string[], refusal?: ApiErrorCode) {
   const done: string[] = [];
   const asked: string[] = [];
@@ -35,8 +38,8 @@ function cluster(pods: readonly string[], refusal?: ApiErrorCode) {
 
 const CHANGE = '{"metadata":{"labels":{"app":null,"kserve-mms/leaving":"rose"}}}';
 
-describe('the pods of an InferenceService that is retired', () => {
-  it('lose the labels by which their Service and their ReplicaSet find them', async () => {
+describe('the pods of a retired InferenceService', () => {
+  it('lose the labels that their Service and their ReplicaSet select', async () => {
     const { place, done, asked } = cluster(['a', 'b']);
     expect(await takeOutOfService(place, 'rose')).toBe(', and its pods are out of its Service');
     expect({ done, asked }).toEqual({
@@ -44,18 +47,18 @@ describe('the pods of an InferenceService that is retired', () => {
     });
   });
 
-  it('are all looked at where one has gone meanwhile', async () => {
+  it('are all handled when one no longer exists', async () => {
     const { place, done } = cluster(['a', 'b'], 'API_NOT_FOUND');
     await takeOutOfService(place, 'rose');
     expect(done).toEqual([`b ${CHANGE}`]);
   });
 
-  it('end as in any other scaling where the user may not change pods, which is said', async () => {
+  it('are left to the usual scaling with a note when the user may not patch pods', async () => {
     const { place } = cluster(['a'], 'API_FORBIDDEN');
     expect(await takeOutOfService(place, 'rose')).toMatch(/^; you may not patch pods/);
   });
 
-  it('are waited with where the API server is away', async () => {
+  it('are tried again when the API server is unreachable', async () => {
     const { place } = cluster(['a'], 'API_UNREACHABLE');
     await expect(takeOutOfService(place, 'rose')).rejects.toMatchObject({ retryable: true });
   });

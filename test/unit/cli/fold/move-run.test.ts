@@ -22,10 +22,10 @@ const OF_ONE_MODEL = (name: string): InferenceService => ({
   spec: { predictor: { sklearn: { storageUri: 's3://a/b' } } },
 });
 
-/** Ends the run as kill -9 does: after what was done, before anything is made of it. */
+/** Ends the run like kill -9: after a step was done, before its result is used. */
 class Killed extends Error {}
 
-/** A cluster whose controllers have always done their part by the time it is read. */
+/** A cluster whose controllers have always finished when it is read. */
 function playedCluster() {
   const services = new Map<string, InferenceService>(NAMES.map((name) => [name, OF_ONE_MODEL(name)]));
   const models = new Map<string, TrainedModel>();
@@ -112,7 +112,7 @@ function playedCluster() {
           },
         },
       }),
-    /** All that is in it, for a comparison. */
+    /** The content of the cluster, for a comparison. */
     content: (): object => ({
       services: [...services.keys()].sort(),
       models: [...models].sort().map(([name, { metadata }]) => [name, metadata.annotations]),
@@ -152,7 +152,7 @@ async function prepared(goal: Goal): Promise<ReturnType<typeof playedCluster>> {
 }
 
 describe('a move', () => {
-  it('makes the shared InferenceService once, and goes model by model from there', async () => {
+  it('creates the shared InferenceService once, and then moves each model', async () => {
     const cluster = await prepared('apply');
     expect(await cluster.run('apply')).toEqual(
       NAMES.map((name) => ({ name, shared: SHARED, stopped: undefined })),
@@ -163,14 +163,14 @@ describe('a move', () => {
     ]);
   });
 
-  it('there, with the old pods away, and all the way back leaves what was there before', async () => {
+  it('followed by --retire and --undo restores the previous state', async () => {
     const cluster = playedCluster();
     const before = cluster.content();
     for (const goal of GOALS) await cluster.run(goal);
     expect(cluster.content()).toEqual(before);
   });
 
-  it('stops for a model whose answers differ, and not for the others', async () => {
+  it('stops for a model with other responses, and continues with the others', async () => {
     const cluster = await prepared('apply');
     cluster.alike.delete('rose');
     const outcomes = await cluster.run('apply');
@@ -181,21 +181,24 @@ describe('a move', () => {
     expect(cluster.models.get('rose')?.metadata.annotations).not.toHaveProperty(REPLACES);
   });
 
-  it.each(GOALS)('that is killed after any step of --%s ends the same when it is run again', async (goal) => {
-    const whole = await prepared(goal);
-    await whole.run(goal);
-    expect(whole.steps.length).toBeGreaterThan(2);
-    for (let count = 1; count <= whole.steps.length; count += 1) {
-      const cluster = await prepared(goal);
-      cluster.killAfter(count);
-      await expect(cluster.run(goal)).rejects.toThrow(Killed);
-      cluster.killAfter(Infinity);
-      await cluster.run(goal);
-      expect(cluster.content()).toEqual(whole.content());
-    }
-  });
+  it.each(GOALS)(
+    'that is killed after any step of --%s has the same result when it is run again',
+    async (goal) => {
+      const whole = await prepared(goal);
+      await whole.run(goal);
+      expect(whole.steps.length).toBeGreaterThan(2);
+      for (let count = 1; count <= whole.steps.length; count += 1) {
+        const cluster = await prepared(goal);
+        cluster.killAfter(count);
+        await expect(cluster.run(goal)).rejects.toThrow(Killed);
+        cluster.killAfter(Infinity);
+        await cluster.run(goal);
+        expect(cluster.content()).toEqual(whole.content());
+      }
+    },
+  );
 
-  it('can be taken back from any step', async () => {
+  it('can be undone after any step', async () => {
     const before = playedCluster().content();
     for (let count = 1; count <= 7; count += 1) {
       const cluster = await prepared('apply');
@@ -207,13 +210,13 @@ describe('a move', () => {
     }
   });
 
-  it('outlasts an API server that is away for a moment', async () => {
+  it('survives a short outage of the API server', async () => {
     const cluster = await prepared('apply');
     cluster.fails(3);
     expect((await cluster.run('apply')).every(({ stopped }) => stopped === undefined)).toBe(true);
   });
 
-  it('gives up with the reason when nothing comes further', async () => {
+  it('stops with the reason when there is no progress in time', async () => {
     const cluster = await prepared('apply');
     cluster.neverLeads();
     const [first] = await cluster.run('apply');
@@ -221,7 +224,7 @@ describe('a move', () => {
     expect(first?.stopped?.message).toContain('the manager to route Service iris-predictor');
   });
 
-  it('ends when it is told to', async () => {
+  it('ends when it is aborted', async () => {
     const cluster = await prepared('apply');
     const outcomes = await cluster.run('apply', AbortSignal.abort());
     expect(outcomes.map(({ stopped }) => stopped?.code)).toEqual(['Stopped', 'Stopped']);

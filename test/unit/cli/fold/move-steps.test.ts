@@ -30,7 +30,7 @@ function state(changes: Partial<MoveState> = {}): MoveState {
 const LED = { model: { ...READY, replacing: 'yes' as const }, slices: 1, endpoints: 2 };
 const ENDED = { ...READY, replacing: 'ended' as const };
 
-/** What comes next, in one word; with the code of a refusal. */
+/** The next step as one word, with the code of a refusal. */
 function next(goal: Goal, changes: Partial<MoveState>, found = {}, written = true): string {
   const manifest = written ? { metadata: { name: 'x' } } : undefined;
   const step: Step = nextStep(
@@ -45,7 +45,7 @@ function next(goal: Goal, changes: Partial<MoveState>, found = {}, written = tru
 
 describe('the next step of --apply', () => {
   it.each<[string, Partial<MoveState>, string]>([
-    ['nothing is there', { shared: { ...SHARED, exists: false }, model: undefined }, 'make-service'],
+    ['nothing exists', { shared: { ...SHARED, exists: false }, model: undefined }, 'make-service'],
     ['the shared pods start', { shared: { ...SHARED, ready: false }, model: undefined }, 'wait'],
     ['the shared pods are ready', { model: undefined }, 'make-model'],
     ['the model loads', { model: { ...READY, load: { state: 'going', line: 'Loading' } } }, 'wait'],
@@ -55,21 +55,21 @@ describe('the next step of --apply', () => {
       { model: { ...READY, load: { state: 'blocked', line: 'x' } } },
       'refuse ModelBlocked',
     ],
-    ['the model is Ready', {}, 'compare'],
-    ['an undo was cut short', { model: ENDED }, 'compare'],
+    ['the model is ready', {}, 'compare'],
+    ['an undo was interrupted', { model: ENDED }, 'compare'],
     ['the model is being deleted', { model: { ...READY, deleting: true } }, 'wait'],
-    ['the manager has not led yet', { ...LED, slices: 0, endpoints: 0 }, 'wait'],
-    ['the shared pods answer', LED, 'done'],
-    ['the InferenceService is gone', { old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
+    ['the manager has not redirected traffic yet', { ...LED, slices: 0, endpoints: 0 }, 'wait'],
+    ['the shared pods serve the traffic', LED, 'done'],
+    ['the InferenceService does not exist', { old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
     ['it is multi-model', { old: { ...OLD, multiModel: true } }, 'refuse MultiModel'],
     [
       'the shared one is being deleted',
       { shared: { ...SHARED, exists: false, deleting: true }, model: undefined },
       'wait',
     ],
-    ['it runs by Knative', { old: { ...OLD, deployment: undefined } }, 'refuse NoDeployment'],
+    ['it uses Knative', { old: { ...OLD, deployment: undefined } }, 'refuse NoDeployment'],
     [
-      'the TrainedModel is of another',
+      'the TrainedModel is for another InferenceService',
       { model: { ...READY, inferenceService: 'x' } },
       'refuse OtherTrainedModel',
     ],
@@ -77,11 +77,11 @@ describe('the next step of --apply', () => {
     expect(next('apply', changes)).toBe(expected);
   });
 
-  it('is to lead once the answers are alike', () => {
+  it('is to redirect traffic after the responses were equal', () => {
     expect(next('apply', {}, { alike: true })).toBe('lead');
   });
 
-  it('makes nothing that it has no manifest of', () => {
+  it('creates nothing without a manifest', () => {
     expect(next('apply', { model: undefined }, {}, false)).toBe('refuse NothingWritten');
   });
 });
@@ -92,32 +92,36 @@ describe('the next step of --retire', () => {
     ['it was not moved', {}, 'refuse NotMoved'],
     ['no shared pod is ready', { ...LED, endpoints: 0 }, 'refuse NotMoved'],
     ['it was moved', LED, 'note-replicas 2'],
-    ['its replicas are noted', noted, 'scale 0'],
+    ['its number of replicas is noted', noted, 'scale 0'],
     ['it is multi-model', { ...noted, old: { ...OLD, multiModel: true } }, 'refuse MultiModel'],
     [
-      'they have changed since',
+      'the number has changed since',
       { ...noted, old: { ...OLD, deployment: { replicas: 3, ready: 3, pods: 3 } } },
       'note-replicas 3',
     ],
-    ['its pods end', { ...noted, old: { ...OLD, deployment: { replicas: 0, ready: 0, pods: 1 } } }, 'wait'],
+    [
+      'its pods terminate',
+      { ...noted, old: { ...OLD, deployment: { replicas: 0, ready: 0, pods: 1 } } },
+      'wait',
+    ],
     ['its pods are gone', { ...noted, old: RETIRED }, 'done'],
-    ['they are out of its Service, and not all scaled', { ...noted, leaving: 1 }, 'scale 0'],
+    ['they are out of its Service, and not all are scaled down', { ...noted, leaving: 1 }, 'scale 0'],
     ['they are out of its Service', { ...noted, leaving: 2, old: RETIRED }, 'finish'],
-    ['somebody else scales it', { ...LED, old: { ...OLD, autoscaler: 'keda' } }, 'refuse OtherAutoscaler'],
-    ['somebody else has scaled it to zero', { ...LED, old: { ...RETIRED, autoscaler: 'keda' } }, 'done'],
+    ['an autoscaler manages it', { ...LED, old: { ...OLD, autoscaler: 'keda' } }, 'refuse OtherAutoscaler'],
+    ['an autoscaler has scaled it to zero', { ...LED, old: { ...RETIRED, autoscaler: 'keda' } }, 'done'],
   ])('when %s', (_, changes, expected) => {
     expect(next('retire', changes)).toBe(expected);
   });
 });
 
-describe('pods that were taken out of their Service', () => {
+describe('pods that were removed from their Service', () => {
   const retired = { ...LED, model: { ...LED.model, replicasBefore: 2 }, leaving: 2, old: RETIRED };
 
-  it('end once nobody calls them', () => {
+  it('are ended when they have no more requests', () => {
     expect(next('retire', retired, { drained: true })).toBe('end-pods');
   });
 
-  it('end at last by --undo, too, when --retire was cut short', () => {
+  it('are also ended by --undo when --retire was interrupted', () => {
     const gone = { model: undefined, shared: { ...SHARED, exists: false }, leaving: 1 };
     expect(next('undo', gone)).toBe('end-pods');
     expect(next('undo', { ...gone, leaving: 0 })).toBe('done');
@@ -135,23 +139,23 @@ describe('the next step of --undo', () => {
     ],
     ['its pods are ready', retired, 'settle'],
     [
-      'it was retired, and somebody took the annotation away',
+      'it was retired, and the annotation was removed',
       { slices: 1, model: { ...READY, replicasBefore: 2 }, old: RETIRED },
       'scale 2',
     ],
-    ['it was retired, and somebody deleted the model', { model: undefined, old: RETIRED }, 'scale 1'],
-    ['its pods have never been away', LED, 'release'],
-    ['it has no pods, by nobody here', { ...LED, old: RETIRED }, 'wait'],
-    ['it is gone', { ...LED, old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
-    ['something leads to the shared pods', { model: ENDED, slices: 1 }, 'wait'],
-    ['nothing leads to them since just now', { model: ENDED }, 'drain'],
-    ['it was compared only', {}, 'delete-model'],
-    ['a person made the model', { model: { ...READY, made: false } }, 'done'],
-    ['the model goes', { model: { ...READY, deleting: true } }, 'wait'],
+    ['it was retired, and the model was deleted', { model: undefined, old: RETIRED }, 'scale 1'],
+    ['its pods were never scaled down', LED, 'release'],
+    ['it has no pods, for another reason', { ...LED, old: RETIRED }, 'wait'],
+    ['it does not exist', { ...LED, old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
+    ['an EndpointSlice still points to the shared pods', { model: ENDED, slices: 1 }, 'wait'],
+    ['no EndpointSlice points to them any more', { model: ENDED }, 'drain'],
+    ['it was only compared', {}, 'delete-model'],
+    ['a user created the model', { model: { ...READY, made: false } }, 'done'],
+    ['the model is being deleted', { model: { ...READY, deleting: true } }, 'wait'],
     ['other models share the pods', { model: undefined }, 'done'],
     ['no model shares the pods', { model: undefined, shared: { ...SHARED, models: 0 } }, 'delete-service'],
     [
-      'a person made the shared one',
+      'a user created the shared one',
       { model: undefined, shared: { ...SHARED, models: 0, made: false } },
       'done',
     ],
@@ -159,14 +163,14 @@ describe('the next step of --undo', () => {
     expect(next('undo', changes)).toBe(expected);
   });
 
-  it('leads back to its own pods once they have been ready for a while', () => {
+  it('returns traffic to its own pods when they have been ready for a while', () => {
     expect(next('undo', retired, { settled: true })).toBe('release');
   });
 
   it.each([
     [true, 'delete-model'],
     [false, 'forget'],
-  ])('once nobody calls the shared pods by the old name, and made is %s', (made, expected) => {
+  ])('without requests under the old name, and made is %s', (made, expected) => {
     expect(next('undo', { model: { ...ENDED, made } }, { drained: true })).toBe(expected);
   });
 });

@@ -24,7 +24,7 @@ function nested(levels: number): unknown {
 }
 
 const CASES: readonly Case[] = [
-  { what: 'is nested too deep', code: 'NestedTooDeep', changes: predictor({ affinity: nested(2000) }) },
+  { what: 'is nested too deeply', code: 'NestedTooDeep', changes: predictor({ affinity: nested(2000) }) },
   { what: 'has no format', code: 'NoPredictor', changes: model({ modelFormat: {} }) },
   {
     what: 'is being deleted',
@@ -33,22 +33,22 @@ const CASES: readonly Case[] = [
   },
   { what: 'has no storage', code: 'AlreadyMultiModel', changes: model({ storageUri: undefined }) },
   {
-    what: 'is of ModelMesh',
+    what: 'is for ModelMesh',
     code: 'ModelMesh',
     changes: annotated('serving.kserve.io/deploymentMode', 'ModelMesh'),
   },
   { what: 'has no predictor', code: 'NoPredictor', changes: { spec: { predictor: {} } } },
-  { what: 'has a predictor that is no object', code: 'NoPredictor', changes: { spec: { predictor: 'x' } } },
+  { what: 'has an invalid predictor', code: 'NoPredictor', changes: { spec: { predictor: 'x' } } },
   {
-    what: 'brings containers',
+    what: 'has its own containers',
     code: 'CustomPredictor',
     changes: predictor({ containers: [{ name: 'kserve-container' }] }),
   },
   { what: 'has a transformer', code: 'Transformer', changes: { spec: { transformer: { containers: [] } } } },
   { what: 'has an explainer', code: 'Explainer', changes: { spec: { explainer: { art: {} } } } },
   { what: 'has a canary', code: 'Canary', changes: predictor({ canaryTrafficPercent: 10 }) },
-  { what: 'has a canary of no traffic', code: 'Canary', changes: predictor({ canaryTrafficPercent: 0 }) },
-  { what: 'runs on several nodes', code: 'SeveralNodes', changes: predictor({ workerSpec: {} }) },
+  { what: 'has a canary without traffic', code: 'Canary', changes: predictor({ canaryTrafficPercent: 0 }) },
+  { what: 'is multi-node', code: 'SeveralNodes', changes: predictor({ workerSpec: {} }) },
   {
     what: 'has init containers',
     code: 'InitContainers',
@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
   },
   { what: 'is stopped', code: 'Stopped', changes: annotated('serving.kserve.io/stop', 'true') },
   {
-    what: 'is of the huggingface format',
+    what: 'has the huggingface format',
     code: 'SingleModelFormat',
     changes: model({ modelFormat: { name: 'huggingface' } }),
   },
@@ -75,7 +75,7 @@ const CASES: readonly Case[] = [
     code: 'StorageSpec',
     changes: model({ storage: { path: 'x' } }),
   },
-  { what: 'has a storageUri that is no text', code: 'NoStorageUri', changes: model({ storageUri: 7 }) },
+  { what: 'has a storageUri that is not a string', code: 'NoStorageUri', changes: model({ storageUri: 7 }) },
   {
     what: 'has its model on a volume',
     code: 'MountedStorage',
@@ -86,7 +86,7 @@ const CASES: readonly Case[] = [
     code: 'MountedStorage',
     changes: model({ storageUri: 'FILE:///mnt/rose' }),
   },
-  { what: 'is of a scheme nobody fetches', code: 'StorageUri', changes: model({ storageUri: 'hdfs://a/b' }) },
+  { what: 'has an unknown scheme', code: 'StorageUri', changes: model({ storageUri: 'hdfs://a/b' }) },
   {
     what: 'has a password in its URI',
     code: 'SecretInStorageUri',
@@ -98,25 +98,29 @@ const CASES: readonly Case[] = [
     changes: model({ storageUri: 'https://h/m?X-Amz-Signature=hunter2' }),
   },
   { what: 'has a dot in its name', code: 'ModelName', changes: { metadata: { name: 'r.ose' } } },
-  { what: 'names its model by a flag', code: 'ModelName', changes: model({ args: ['--model_name=tulip'] }) },
   {
-    what: 'names its model by two words',
+    what: 'sets its model name by a flag',
+    code: 'ModelName',
+    changes: model({ args: ['--model_name=tulip'] }),
+  },
+  {
+    what: 'sets its model name by a flag with a separate value',
     code: 'ModelName',
     changes: model({ args: ['--model-name', 'tulip'] }),
   },
   {
-    what: 'names its model by a variable',
+    what: 'sets its model name by a variable',
     code: 'ModelName',
     changes: model({ env: [{ name: 'MLSERVER_MODEL_NAME', value: 'x' }] }),
   },
-  { what: 'speaks gRPC', code: 'Grpc', changes: model({ protocolVersion: 'grpc-v2' }) },
+  { what: 'uses gRPC', code: 'Grpc', changes: model({ protocolVersion: 'grpc-v2' }) },
   {
-    what: 'is of a format without a runtime',
+    what: 'has a format without a runtime',
     code: 'NoRuntime',
     changes: model({ modelFormat: { name: 'fortran' } }),
   },
   {
-    what: 'names a runtime that the cluster does not have',
+    what: 'names a missing runtime',
     ...{ code: 'NoRuntime', words: /there is no ServingRuntime/, changes: model({ runtime: 'gone' }) },
     more: { allRuntimes: true },
   },
@@ -131,13 +135,13 @@ const CASES: readonly Case[] = [
     changes: model({ modelFormat: { name: 'pmml' }, protocolVersion: 'v1' }),
   },
   {
-    what: 'is served by a runtime that nobody knows',
+    what: 'uses an unknown runtime',
     code: 'ServerUnknown',
     changes: model({ runtime: 'own' }),
     words: /--loads-models own/,
   },
   {
-    what: 'has a TrainedModel of its name',
+    what: 'has a TrainedModel with its name',
     ...{ code: 'TrainedModelThere', words: /for InferenceService other/, changes: {} },
     more: { trainedModels: new Map([['flowers', new Map([['rose', 'other']])]]) },
   },
@@ -153,17 +157,17 @@ const CASES: readonly Case[] = [
     words: /service account/,
   },
   {
-    what: 'is the only one of its namespace',
+    what: 'is alone in its namespace',
     code: 'Alone',
     changes: { metadata: { namespace: 'x' } },
     words: /no other/,
   },
 ];
 
-describe('who cannot share pods', () => {
-  it.each(CASES)('who $what: $code', ({ changes, code, words, more = {} }) => {
+describe('an InferenceService that cannot share pods', () => {
+  it.each(CASES)('$what: $code', ({ changes, code, words, more = {} }) => {
     const rose = single('rose', changes);
-    // Two more of its like, so that it is the change that keeps it alone.
+    // Two more without the change, so that only the change keeps it alone.
     const report = reportOf(facts([rose, single('oak'), single('elm')], more));
     const its = report.alone.find(({ name }) => name === rose.metadata.name);
     expect(its?.obstacle.code).toBe(code);
@@ -172,13 +176,13 @@ describe('who cannot share pods', () => {
     if (more.allRuntimes !== true) expect(outcome(report).groups).toEqual([['elm', 'oak']]);
   });
 
-  it('takes the word of the user that a server loads models', () => {
+  it('trusts the user that a server can load models', () => {
     const services = ['a', 'b'].map((name) => single(name, model({ runtime: 'own' })));
     const report = reportOf(facts(services), {}, { trusted: new Set(['own']) });
     expect(outcome(report)).toEqual({ groups: [['a', 'b']], alone: {} });
   });
 
-  it('knows a server by its image where the name of its runtime says nothing', () => {
+  it('recognizes a server by its image when the name of its runtime is unknown', () => {
     const runtime = (image: string) => ({
       ...readServingRuntime('ClusterServingRuntime', {
         metadata: { name: 'ours' },
@@ -194,11 +198,11 @@ describe('who cannot share pods', () => {
       reportOf(facts(services, { runtimes: [runtime(image)], allRuntimes: true }));
     expect(outcome(with_('registry/seldonio/mlserver:1.7.1')).groups).toEqual([['a', 'b']]);
     expect(outcome(with_('registry/own:1')).alone).toEqual({ a: 'ServerUnknown', b: 'ServerUnknown' });
-    // The runtime's own request stands where the InferenceService has none.
+    // The runtime's own request is used when the InferenceService has none.
     expect(Number(with_('registry/seldonio/mlserver:1.7.1').before.memory) / MI).toBe(600);
   });
 
-  it('tells who is too large by what is assumed of it', () => {
+  it('uses the assumed memory to decide whether it is too large', () => {
     const large = ['a', 'b'].map((name) =>
       single(name, model({ resources: { requests: { memory: '17Gi' } } })),
     );
@@ -206,7 +210,7 @@ describe('who cannot share pods', () => {
   });
 });
 
-/** What keeps two apart, and what does not. */
+/** Changes that keep two apart, and changes that do not. */
 const APART: readonly (readonly [string, ServiceChanges])[] = [
   ['namespace', { metadata: { namespace: 'trees' } }],
   ['deployment mode', annotated('serving.kserve.io/deploymentMode', 'Knative')],
@@ -235,37 +239,31 @@ const TOGETHER: readonly (readonly [string, ServiceChanges])[] = [
   ['another model', model({ storageUri: 'gs://elsewhere/model' })],
   ['another size', model({ resources: { requests: { cpu: '3', memory: '2Gi' } } })],
   ['other replicas', predictor({ minReplicas: 4, maxReplicas: 9, scaleTarget: 3 })],
-  ['labels for people', { metadata: { labels: { owner: 'x' }, annotations: { note: 'y' } } }],
-  [
-    'the default written out',
-    predictor({ serviceAccountName: 'default', tolerations: [], nodeSelector: {} }),
-  ],
-  [
-    'the older style',
-    { spec: { predictor: { sklearn: { protocolVersion: 'v2', storageUri: 's3://a/b' } } } },
-  ],
+  ['unrelated labels', { metadata: { labels: { owner: 'x' }, annotations: { note: 'y' } } }],
+  ['an explicit default', predictor({ serviceAccountName: 'default', tolerations: [], nodeSelector: {} })],
+  ['the old style', { spec: { predictor: { sklearn: { protocolVersion: 'v2', storageUri: 's3://a/b' } } } }],
 ];
 
-describe('who is alike', () => {
-  it.each(APART)('not who has another %s', (_facet, changes) => {
+describe('InferenceServices share pods', () => {
+  it.each(APART)('but not with another %s', (_facet, changes) => {
     const services = [single('rose', changes), single('oak'), single('elm')];
     const { groups } = outcome(reportOf(facts(services), {}, { trusted: new Set(['my-mlserver']) }));
     expect(groups).toEqual([['elm', 'oak']]);
   });
 
-  it.each(TOGETHER)('who has %s', (_what, changes) => {
+  it.each(TOGETHER)('with %s', (_what, changes) => {
     expect(outcome(reportOf(facts([single('rose', changes), single('oak')]))).groups).toEqual([
       ['oak', 'rose'],
     ]);
   });
 
-  it("who is in KServe's earlier name of a deployment mode", () => {
+  it("with KServe's earlier name of a deployment mode", () => {
     const mode = (name: string) => annotated('serving.kserve.io/deploymentMode', name);
     const services = [single('a', mode('RawDeployment')), single('b', mode('Standard'))];
     expect(outcome(reportOf(facts(services))).groups).toEqual([['a', 'b']]);
   });
 
-  it('has every InferenceService in one list or the other, once', () => {
+  it('so that each is in exactly one of the two lists', () => {
     const services = [...APART, ...TOGETHER].flatMap(([, changes], index) => [
       single(`a${index}`, changes),
       single(`b${index}`, changes),

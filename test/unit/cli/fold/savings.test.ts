@@ -10,20 +10,20 @@ interface Case {
   readonly what: string;
   readonly given: FoldFacts;
   readonly assumed?: Partial<Assumptions>;
-  /** Pods, thousandths of a core, mebibytes. */
+  /** Pods, millicores, mebibytes. */
   readonly before: readonly [number, number, number];
   readonly after: readonly [number, number, number];
-  /** Mebibytes of each model, and where they come from. */
+  /** Mebibytes of each model, and their source. */
   readonly models: readonly (readonly [number, string])[];
 }
 
 const two = (changes = {}): FoldFacts['services'] => [single('rose', changes), single('tulip', changes)];
 const v1 = { model: { protocolVersion: 'v1' } };
 const written = (resources: unknown) => ({ model: { resources } });
-/** What the shared pod takes beside its models: MLServer 213, sklearnserver 201, the agent 100 (and 100m). */
+/** The memory of a shared pod without models: MLServer 213, sklearnserver 201, the agent 100 (and 100m). */
 const CASES: readonly Case[] = [
   {
-    what: 'as written: request less an empty MLServer for each model',
+    what: 'declared: the request, less an empty MLServer, for each model',
     given: facts(two()),
     ...{ before: [2, 2000, 1200], after: [1, 1100, 213 + 2 * 387 + 100] },
     models: [
@@ -32,7 +32,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'an empty sklearnserver takes less',
+    what: 'an empty sklearnserver is smaller',
     given: facts(two(v1)),
     ...{ before: [2, 2000, 1200], after: [1, 1100, 201 + 2 * 399 + 100] },
     models: [
@@ -41,7 +41,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: "nothing written: KServe's default of 1 CPU and 2Gi",
+    what: "without resources: KServe's default of 1 CPU and 2Gi",
     given: facts(two(written(undefined))),
     ...{ before: [2, 2000, 4096], after: [1, 1100, 213 + 2 * 1835 + 100] },
     models: [
@@ -50,7 +50,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'a limit without a request is the request',
+    what: 'a limit without a request counts as the request',
     given: facts(two(written({ limits: { cpu: '500m', memory: '1Gi' } }))),
     ...{ before: [2, 1000, 2048], after: [1, 600, 213 + 2 * 811 + 100] },
     models: [
@@ -59,7 +59,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'a request that an empty server would not fit into: a guess',
+    what: 'a request smaller than an empty server: a guess',
     given: facts(two(written({ requests: { cpu: '100m', memory: '200Mi' } }))),
     ...{ before: [2, 200, 400], after: [1, 200, 213 + 2 * 64 + 100] },
     models: [
@@ -68,7 +68,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'memory given by the user stands above what is written',
+    what: 'given memory overrides declared memory',
     given: facts(two()),
     assumed: { modelMemory: bytes(20 * MI) },
     ...{ before: [2, 2000, 1200], after: [1, 1100, 213 + 40 + 100] },
@@ -78,7 +78,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'an empty server given by the user stands above what is known',
+    what: 'a given empty server overrides the known one',
     given: facts(two()),
     assumed: { emptyServer: bytes(300 * MI) },
     ...{ before: [2, 2000, 1200], after: [1, 1100, 300 + 2 * 300 + 100] },
@@ -88,7 +88,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'an empty server nobody knows: nothing is taken off',
+    what: 'an unknown empty server: nothing is subtracted',
     given: facts(two({ model: { modelFormat: { name: 'onnx' } } })),
     ...{ before: [2, 2000, 1200], after: [1, 1100, 2 * 600 + 100] },
     models: [
@@ -97,7 +97,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'as many shared pods as the member with most has',
+    what: 'as many shared pods as the largest member has',
     given: facts([single('rose', { predictor: { minReplicas: 3 } }), single('tulip')]),
     ...{ before: [4, 4000, 2400], after: [3, 3300, 3 * (213 + 2 * 387 + 100)] },
     models: [
@@ -106,7 +106,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'none now, for scaled to zero: one shared pod all the same',
+    what: 'scaled to zero: still one shared pod',
     given: facts(two({ predictor: { minReplicas: 0 } })),
     ...{ before: [0, 0, 0], after: [1, 1100, 213 + 2 * 387 + 100] },
     models: [
@@ -115,11 +115,11 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'measured: used less an empty server and a quarter more, whole mebibytes up',
+    what: 'measured: the use less an empty server, plus a quarter, rounded up to mebibytes',
     given: facts(two(), {
       pods: [
         pod('rose', { used: amount(10, 313) }),
-        // (214 - 213) x 1.25 is below the least.
+        // (214 - 213) x 1.25 is below the minimum.
         pod('tulip', { used: amount(10, 214) }),
       ],
     }),
@@ -130,7 +130,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'measured: the pod that takes most counts, and pods that request differently are all counted',
+    what: 'measured: the largest pod counts, and pods with other requests are all counted',
     given: facts(two(), {
       pods: [
         pod('rose', { used: amount(10, 253) }),
@@ -145,7 +145,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'CPU that all take now, with the margin, where it is more than the largest requests',
+    what: 'the CPU in use with the margin, if it is more than the largest requests',
     given: facts(two(), {
       pods: [pod('rose', { used: amount(900, 223) }), pod('tulip', { used: amount(900, 223) })],
     }),
@@ -157,7 +157,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'containers beside the server stay once a pod; an agent that is there is replaced',
+    what: 'other containers stay once for each pod, and an existing agent is replaced',
     given: facts(two(), {
       pods: [
         pod('rose', { beside: amount(50, 40), agent: amount(100, 100) }),
@@ -171,7 +171,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'twice the size of the artifact where it was asked for, else as before',
+    what: 'twice the size of the artifact if known, otherwise as declared',
     given: facts(two(), { artifacts: new Map([['s3://models/rose', bytes(30 * MI)]]) }),
     ...{ before: [2, 2000, 1200], after: [1, 1100, 213 + 60 + 387 + 100] },
     models: [
@@ -180,7 +180,7 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'what is measured stands above the size of the artifact',
+    what: 'measured memory overrides the size of the artifact',
     given: facts(two(), {
       artifacts: new Map([['s3://models/rose', bytes(30 * MI)]]),
       pods: [pod('rose', { used: amount(10, 213 + 8) }), pod('tulip', { used: amount(10, 213 + 8) })],
@@ -193,7 +193,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe('what sharing pods saves', () => {
+describe('savings by sharing pods', () => {
   it.each(CASES)('$what', ({ given, assumed, before, after, models }) => {
     const report = reportOf(given, assumed);
     const figures = ({ pods, cpu, memory }: (typeof report)['before']) => [pods, cpu, Number(memory) / MI];
@@ -207,11 +207,11 @@ describe('what sharing pods saves', () => {
     ).toEqual(models);
   });
 
-  it('is money by the month, of what has a price', () => {
+  it('has costs by month for resources with a price', () => {
     const given = facts(two());
     const paid = (cpu?: number, memory?: number) => reportOf(given, {}, { prices: { cpu, memory } }).money;
     expect(paid()).toBeUndefined();
-    // 2 cores and 1200/1024 GiB before; 1.1 cores and 1087/1024 GiB after; 730 hours.
+    // 2 cores and 1200/1024 GiB before. 1.1 cores and 1087/1024 GiB after. 730 hours.
     expect(paid(0.1)?.before).toBeCloseTo(146);
     expect(paid(0.1)?.after).toBeCloseTo(80.3);
     expect(paid(0.1)?.saved).toBeCloseTo(65.7);
@@ -219,12 +219,12 @@ describe('what sharing pods saves', () => {
     expect(paid(0.1, 0.01)?.after).toBeCloseTo(80.3 + 7.7491, 4);
   });
 
-  it('counts nothing of those that stay alone', () => {
+  it('excludes those that stay alone', () => {
     const report = reportOf(facts([...two(), single('oak', { spec: { transformer: {} } })]));
     expect(report.before.pods).toBe(2);
   });
 
-  it('says what its figures rest on', () => {
+  it('lists its assumptions', () => {
     const { assumptions } = reportOf(facts(two()), {}, { unmeasured: 'nobody measures.' });
     for (const words of [
       /KServe's default/,
@@ -237,18 +237,18 @@ describe('what sharing pods saves', () => {
   });
 });
 
-describe('what fits into one shared pod', () => {
+describe('the models of one shared pod', () => {
   const many = (count: number) => facts(Array.from({ length: count }, (_, index) => single(`m${index}`)));
   const sizes = (report: ReturnType<typeof reportOf>) =>
     report.groups.map(({ group }) => `${group.name}: ${group.members.length}`).sort();
 
-  it('is at most --models-per-pod', () => {
+  it('are at most --models-per-pod', () => {
     expect(sizes(reportOf(many(10), { modelsPerPod: 4 }))).toEqual([
       ...['sklearn-shared-2: 4', 'sklearn-shared-3: 2', 'sklearn-shared: 4'],
     ]);
   });
 
-  it('is at most --pod-memory, with an empty server in each', () => {
+  it('use at most --pod-memory, with an empty server in each pod', () => {
     // 213 + 3 x 387 = 1374
     expect(sizes(reportOf(many(6), { podMemory: bytes(1374 * MI) }))).toEqual([
       ...['sklearn-shared-2: 3', 'sklearn-shared: 3'],
@@ -256,7 +256,7 @@ describe('what fits into one shared pod', () => {
     expect(sizes(reportOf(many(6), { podMemory: bytes(1373 * MI) }))).toHaveLength(3);
   });
 
-  it('is what one ConfigMap holds', () => {
+  it('fit into one ConfigMap', () => {
     const uri = (name: string) => `https://models/${name}/${'x'.repeat(4000)}`;
     const services = Array.from({ length: 300 }, (_, index) =>
       single(`m${index}`, { model: { storageUri: uri(`m${index}`) } }),
@@ -270,17 +270,17 @@ describe('what fits into one shared pod', () => {
     });
     expect(groups).toHaveLength(2);
     expect(Math.max(...lengths)).toBeLessThanOrEqual(MODELS_JSON_CAPACITY);
-    // The first is full: one more would not have fitted.
+    // The first is full: one more model would not fit.
     expect(Math.max(...lengths)).toBeGreaterThan(MODELS_JSON_CAPACITY - 4200);
   });
 
-  it('leaves who would be the only one alone', () => {
+  it('leave out a model that would be alone', () => {
     const report = reportOf(many(3), { modelsPerPod: 2 });
     expect(report.alone.map(({ name, obstacle }) => `${name} ${obstacle.code}`)).toEqual(['m2 Alone']);
     expect(report.alone[0]?.obstacle.message).toMatch(/full/);
   });
 
-  it('takes no name that an InferenceService has, nor one twice', () => {
+  it('avoid names of existing InferenceServices and of other groups', () => {
     const services = [single('a'), single('b'), single('sklearn-shared', { spec: { explainer: {} } })];
     const v1s = ['c', 'd'].map((name) => single(name, { model: { protocolVersion: 'v1' } }));
     const report = reportOf(facts([...services, ...v1s]));

@@ -15,10 +15,10 @@ describe('the protocol of a model', () => {
     ['of its address', { address: { url: 'http://s.ns/v1/models/m:predict' } }, service('v2'), 'v1'],
     ['of its InferenceService', {}, service('v2'), 'v2'],
     ["KServe's default", {}, service(), 'v1'],
-    ['of nothing at all', {}, undefined, 'v1'],
+    ['without anything to go by', {}, undefined, 'v1'],
     ['of a URL without a path', { url: 'http://s' }, service('v2'), 'v2'],
-    ['one that cannot be spoken', {}, service('grpc-v2'), undefined],
-    ['of junk', { url: 'nonsense' }, service('v2'), 'v2'],
+    ['an unsupported one', {}, service('grpc-v2'), undefined],
+    ['with an invalid URL', { url: 'nonsense' }, service('v2'), 'v2'],
   ])('%s', (_what, status, inferenceService, protocol) => {
     expect(protocolFor(status, inferenceService)).toBe(protocol);
   });
@@ -30,7 +30,7 @@ describe('the URL of a request', () => {
     ['http://localhost:8080/', 'v1', 'http://localhost:8080/v1/models/m:predict'],
     ['https://gate/behind/', 'v2', 'https://gate/behind/v2/models/m/infer'],
     ['http://x/v2/models/other/infer', 'v1', 'http://x/v2/models/other/infer'],
-  ])('%s by %s', (given, protocol, url) => {
+  ])('%s with %s', (given, protocol, url) => {
     expect(inferenceUrl(given, 'm', protocol)).toBe(url);
   });
 });
@@ -48,11 +48,11 @@ describe('a request', () => {
     ['[1]', 'v2', 'the v2 protocol wants an object with "inputs"'],
     ['null', 'v1', 'the v1 protocol wants an object with "instances"'],
     [' ', 'v2', 'it is empty'],
-  ])('%s by %s', (text, protocol, fault) => {
+  ])('%s with %s', (text, protocol, fault) => {
     expect(faultOfRequest(text, protocol)).toBe(fault);
   });
 
-  it('that is no JSON is told where', () => {
+  it('that is not JSON is rejected with the position', () => {
     expect(faultOfRequest('{"inputs":', 'v2')).toMatch(/^it is not JSON: .+/);
   });
 });

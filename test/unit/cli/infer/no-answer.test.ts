@@ -7,7 +7,7 @@ import { milliseconds } from '../../../../src/lib/clock.ts';
 
 const TIMEOUT = milliseconds(1_500);
 
-/** What a client says of a server that does this with each connection. */
+/** What a client reports for a server that does this with each connection. */
 async function said(
   scheme: 'http' | 'https',
   withSocket: (socket: Socket) => void,
@@ -32,31 +32,31 @@ async function said(
   }
 }
 
-describe('why there was no answer', () => {
-  it('a server that speaks no TLS', async () => {
+describe('the reason why there was no response', () => {
+  it('a server without TLS', async () => {
     const why = await said('https', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     expect(why).toBe('by TLS; is it http:// instead of https://?');
   });
 
-  it('a server that speaks something else', async () => {
+  it('a server with another protocol', async () => {
     const why = await said('http', (socket) => socket.end('SSH-2.0-x\r\n'));
     expect(why).toBe('by HTTP; is it https:// instead of http://, or another port?');
   });
 
-  it('one that hangs up', async () => {
+  it('a server that closes the connection', async () => {
     const why = await said('http', (socket) => socket.destroy());
     expect(why).toMatch(/^\(.+\); is it the right address\?$/);
   });
 
   it.each([{ signal: AbortSignal.timeout(30) }, { headersTimeout: 30 }])(
-    'one that says nothing',
+    'a server that does not respond',
     async (options) => {
       const why = await said('http', () => undefined, options);
       expect(why).toBe('within 1.5 s; --timeout waits longer');
     },
   );
 
-  it('nobody', () => {
+  it('no server', () => {
     const thrown = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' });
     expect(whyNoAnswer(thrown, TIMEOUT)).toBe('(connect ECONNREFUSED 127.0.0.1:1); is it the right address?');
   });

@@ -19,8 +19,8 @@ const stored: TrainedModel = {
   },
 };
 
-describe('what a load applies', () => {
-  it('is all that was said, for a model that is not there', () => {
+describe('the object that mms load applies', () => {
+  it('has all given fields when there is no such model', () => {
     expect(planLoad(ALL, undefined)).toEqual({
       kind: 'apply',
       model: {
@@ -35,7 +35,7 @@ describe('what a load applies', () => {
     });
   });
 
-  it('is what was said and the rest of what is there', () => {
+  it('has the given fields and the rest of the existing model', () => {
     expect(planLoad({ ...NOTHING, storageUri: 's3://m/new' }, stored)).toMatchObject({
       model: {
         spec: {
@@ -48,7 +48,7 @@ describe('what a load applies', () => {
 
   it.each<[string, LoadRequest, TrainedModel | undefined, string[]]>([
     [
-      'everything that is missing',
+      'required fields',
       { ...ALL, storageUri: undefined, memory: undefined },
       undefined,
       [
@@ -57,29 +57,29 @@ describe('what a load applies', () => {
       ],
     ],
     [
-      'what even the stored one lacks',
+      'fields that the existing model lacks too',
       NOTHING,
       { metadata: stored.metadata, spec: { ...stored.spec, model: { ...stored.spec?.model, memory: null } } },
       ['--memory is needed: TrainedModel tulip lacks it'],
     ],
     [
-      'a quantity that is none',
+      'a valid quantity',
       { ...ALL, memory: 'much' },
       undefined,
       ['spec.model.memory is much; it must be a quantity such as 256Mi, not negative'],
     ],
     [
-      'a name that no model can have',
+      'a valid name',
       { ...ALL, name: 'a.b' },
       undefined,
       ['the name a.b may hold only letters, digits, "-" and "_"'],
     ],
-  ])('is nothing without %s', (_what, request, existing, faults) => {
+  ])('is not created without %s', (_what, request, existing, faults) => {
     expect(planLoad(request, existing)).toEqual({ kind: 'faults', faults });
   });
 });
 
-describe('how far a model has come', () => {
+describe('the progress of a load', () => {
   const withStatus = (
     loaded: readonly [string, string, string?],
     ready: readonly [string, string?, string?],
@@ -99,25 +99,25 @@ describe('how far a model has come', () => {
   const failed = 'loaded on 1 of 2 replicas; pod b: NotFound: 404';
 
   it.each<[string, TrainedModel | undefined, object]>([
-    ['nothing said yet', { metadata: { name: 'tulip', generation: 1 } }, { state: 'going' }],
+    ['without a status', { metadata: { name: 'tulip', generation: 1 } }, { state: 'going' }],
     ['Ready', withStatus(['True', 'Loaded'], ['True']), { state: 'ready', line: 'Ready' }],
     [
-      'Ready, but of an earlier spec',
+      'Ready for an earlier spec',
       withStatus(['True', 'Loaded'], ['True'], { observedGeneration: 1 }),
       { state: 'going', line: 'Pending: the manager has not yet processed its latest spec' },
     ],
     [
-      'Ready by a writer that does not say of which spec',
+      'Ready without observedGeneration',
       withStatus(['True', 'Loaded'], ['True'], { observedGeneration: undefined }),
       { state: 'ready' },
     ],
     [
-      'on its way',
+      'in progress',
       withStatus(['False', 'Downloading', 'loaded on 0 of 2 replicas'], ['False']),
       { state: 'going', line: 'Downloading (0 of 2 replicas)' },
     ],
     [
-      'failed on one',
+      'failed on one replica',
       withStatus(['False', 'Failed', failed], ['False']),
       { state: 'stuck', line: 'Failed (1 of 2 replicas): pod b: NotFound: 404' },
     ],
@@ -127,11 +127,11 @@ describe('how far a model has come', () => {
       { state: 'blocked', line: 'MemoryResourceNotAvailable: needs 4Gi' },
     ],
     [
-      'loaded where nothing else is ready',
+      'loaded, but not Ready',
       withStatus(['True', 'Loaded'], ['False', 'InferenceServiceNotReady', 'wait']),
       { state: 'going', line: 'Loaded, but InferenceServiceNotReady: wait' },
     ],
-    ['deleted meanwhile', undefined, { state: 'gone' }],
+    ['deleted', undefined, { state: 'gone' }],
   ])('%s', (_what, model, progress) => {
     expect(loadProgress(model)).toMatchObject(progress);
   });

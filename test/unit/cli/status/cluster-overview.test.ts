@@ -24,17 +24,17 @@ describe('a model in the overview', () => {
     ],
     ['over the limit', 'baobab', { phase: 'MemoryResourceNotAvailable', ready: 'False' }],
     [
-      'without a status: by the plan',
+      'without a status: as planned',
       'seed',
       { phase: 'Unknown', ready: 'Unknown', replicas: { loaded: 0, total: 2 } },
     ],
-    ['changed since its status was written', 'bud', { phase: 'Pending', ready: 'Unknown' }],
+    ['changed after its status was written', 'bud', { phase: 'Pending', ready: 'Unknown' }],
     [
-      'whose InferenceService is not there',
+      'whose InferenceService is missing',
       'stray',
       { phase: 'InferenceServiceNotFound', inferenceService: 'gone' },
     ],
-    ['of a single-model InferenceService', 'alone', { phase: 'IsNotMMSPredictor' }],
+    ['for a single-model InferenceService', 'alone', { phase: 'IsNotMMSPredictor' }],
     ['that names no InferenceService', 'nameless', { phase: 'InvalidSpec', inferenceService: undefined }],
     ['that is being deleted', 'wilted', { phase: 'Terminating' }],
   ])('%s', (_what, name, expected) => {
@@ -52,24 +52,24 @@ describe('an InferenceService in the overview', () => {
     });
   });
 
-  it('says why it is not multi-model', () => {
+  it('has the reason why it is not multi-model', () => {
     expect(service('single')).toMatchObject({
       multiModel: false,
       why: expect.stringContaining('storageUri'),
     });
   });
 
-  it('is there when only a model names it', () => {
+  it('exists when only a model names it', () => {
     expect(service('gone')).toMatchObject({ found: false, ready: false, models: { total: 1 } });
   });
 });
 
-describe('a choice by names', () => {
+describe('selecting by name', () => {
   it.each<[string, string[], string[], string[]]>([
-    ['an InferenceService brings its models', ['single'], ['single'], ['alone']],
-    ['a model comes alone', ['rose'], [], ['rose']],
+    ['an InferenceService with its models', ['single'], ['single'], ['alone']],
+    ['only a model', ['rose'], [], ['rose']],
     ['a name with a kind', ['tm/rose'], [], ['rose']],
-    ['a kind that the name is not of', ['isvc/rose'], [], []],
+    ['a kind that does not match the name', ['isvc/rose'], [], []],
   ])('%s', (_what, names, services, models) => {
     const chosen = selectStatus(
       overview,
@@ -79,7 +79,7 @@ describe('a choice by names', () => {
     expect(chosen.models.map(({ name }) => name)).toEqual(models);
   });
 
-  it("says which names are nobody's, and what may have been meant", () => {
+  it('reports unknown names with similar ones', () => {
     const wanted = ['rosee', 'flowers', 'isvc/rose', 'tm/flowerss'].flatMap((word) => readTarget(word) ?? []);
     expect(selectStatus(overview, wanted).missing).toEqual([
       { wanted: 'rosee', near: ['rose'] },
@@ -113,7 +113,7 @@ describe('the document of a status', () => {
     });
   });
 
-  it('is made of whatever is stored', () => {
+  it('accepts any stored objects', () => {
     const junk = { spec: { model: 'x' }, status: { conditions: [] } };
     const objects = {
       inferenceServices: [{ metadata: { name: 'constructor', namespace: 'a' }, spec: junk }],
@@ -133,7 +133,7 @@ describe('without the InferenceServices that are not multi-model', () => {
   };
   const all = clusterOverview({ ...objects, inferenceServices: [...objects.inferenceServices, plain] });
 
-  it('those that a TrainedModel names stay', () => {
+  it('keeps those that a TrainedModel names', () => {
     expect(all.inferenceServices.map(({ name }) => name)).toEqual(['flowers', 'gone', 'plain', 'single']);
     expect(onlyMultiModel(all).inferenceServices.map(({ name }) => name)).toEqual([
       'flowers',
@@ -142,7 +142,7 @@ describe('without the InferenceServices that are not multi-model', () => {
     ]);
   });
 
-  it('one without a status is neither ready nor not', () => {
+  it('has no readiness for one without a status', () => {
     expect(all.inferenceServices.find(({ name }) => name === 'plain')).toMatchObject({
       ...{ ready: false, readyCondition: undefined, notReady: '' },
     });

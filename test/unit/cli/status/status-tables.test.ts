@@ -26,7 +26,7 @@ describe('the tables of a status', () => {
   });
 });
 
-describe('where models may sleep', () => {
+describe('with on-demand residency', () => {
   const objects = servingObjects();
   const asleep = { type: 'ModelLoaded', status: 'True', reason: 'Standby', message: '' };
   const sleepy = clusterOverview({
@@ -44,7 +44,7 @@ describe('where models may sleep', () => {
     ),
   });
 
-  it('says of an InferenceService how many sleep, and of others nothing', () => {
+  it('shows how many models of an InferenceService sleep, and nothing for others', () => {
     const rows = tablesText(statusTables(sleepy, { ...view, models: false }))
       .trim()
       .split('\n')
@@ -55,29 +55,29 @@ describe('where models may sleep', () => {
     expect([shown.get('flowers'), shown.get('single')]).toEqual(['1', '-']);
   });
 
-  it('tells programs, and leaves the field out elsewhere', () => {
+  it('has the count in the document, and omits the field for others', () => {
     const counts = new Map(sleepy.inferenceServices.map(({ name, models }) => [name, models]));
     expect(counts.get('flowers')).toMatchObject({ standby: 1 });
     expect(counts.get('single')).not.toHaveProperty('standby');
   });
 });
 
-describe('for programs', () => {
-  it('names are as kubectl has them, without what is not there', () => {
+describe('output for programs', () => {
+  it('has names in the format of kubectl, without missing objects', () => {
     expect(namesText(overview, false)).toBe(
       'inferenceservice.serving.kserve.io/flowers\ninferenceservice.serving.kserve.io/single\n',
     );
     expect(namesText(overview, true)).toContain('\ntrainedmodel.serving.kserve.io/rose\n');
   });
 
-  it('headings can be left out', () => {
+  it('can omit the headings', () => {
     const whole = tablesText(statusTables(overview, { ...view, models: false })).split('\n');
     const bare = tablesText(statusTables(overview, { ...view, models: false }), false).split('\n');
     expect(bare.map((line) => line.split(' ')[0])).toEqual(whole.slice(1).map((line) => line.split(' ')[0]));
   });
 });
 
-describe('tables shown again and again', () => {
+describe('watching the tables', () => {
   const first = statusTables(overview, view);
   const objects = servingObjects();
   const later = statusTables(
@@ -90,7 +90,7 @@ describe('tables shown again and again', () => {
     { ...view, now: (NOW + 60_000) as EpochMs },
   );
 
-  it('in a pipe are headed once, and then only what has changed is appended', () => {
+  it('in a pipe prints the headings once, and then only appends changes', () => {
     const stdout = new PassThrough();
     const screen = screenFor(stdout);
     screen.show(first);
@@ -105,7 +105,7 @@ describe('tables shown again and again', () => {
     expect(names).toEqual(['flowers', 'seed', 'trainedmodel/default/rose']);
   });
 
-  it('on a terminal are drawn anew, as much as there is room for', () => {
+  it('on a terminal redraws as much as fits', () => {
     const stdout = Object.assign(new PassThrough(), { isTTY: true, rows: 8 });
     const screen = screenFor(stdout);
     screen.show(first);

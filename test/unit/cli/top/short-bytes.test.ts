@@ -4,7 +4,7 @@ import { memoryBar, shortBytes } from '../../../../src/cli/top/short-bytes.decid
 
 const MI = 1024 * 1024;
 
-describe('bytes for people', () => {
+describe('formatting bytes', () => {
   it.each([
     [0, '0'],
     [1023, '1023'],

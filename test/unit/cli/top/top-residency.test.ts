@@ -14,7 +14,7 @@ import { AGENT_METRICS } from '../../../../src/contract/residency-figures.ts';
 
 const MI = 2 ** 20;
 
-/** As an agent's real metrics have it. */
+/** The figures from the metrics of a real agent. */
 async function agentSays(measured: number | undefined, onDemand = true): Promise<PodResidency | undefined> {
   const phases = ['Loaded', 'Standby', 'Standby', 'Remote'];
   const models = phases.map((phase, index) => ({
@@ -41,15 +41,19 @@ const pod = (namespace: string, inferenceService: string, residency: PodResidenc
   ...{ namespace, inferenceService, ...(residency !== undefined && { residency }) },
 });
 
-describe('what mms top says of models that sleep', () => {
-  it('is nothing where all models stay in memory', async () => {
+describe('the on-demand figures of mms top', () => {
+  it('are empty when all models stay in memory', async () => {
     const services = residentServices([pod('ns', 'flowers', await agentSays(undefined, false))]);
     expect([services, residencyDocument(services)]).toEqual([[], {}]);
   });
 
-  it('is the sum over the pods of an InferenceService', async () => {
-    const [told, untold] = [await agentSays(14 * MI), await agentSays(undefined)];
-    const services = residentServices([pod('ns', 'b', untold), pod('ns', 'a', told), pod('ns', 'a', untold)]);
+  it('are the sums over the pods of an InferenceService', async () => {
+    const [reported, unreported] = [await agentSays(14 * MI), await agentSays(undefined)];
+    const services = residentServices([
+      pod('ns', 'b', unreported),
+      pod('ns', 'a', reported),
+      pod('ns', 'a', unreported),
+    ]);
     expect(residencyTable(services, true)).toEqual({
       headings: [
         ...[
@@ -80,7 +84,7 @@ describe('what mms top says of models that sleep', () => {
     });
   });
 
-  it('takes no amount from a pod that is none', () => {
+  it('ignore invalid amounts', () => {
     const odd = ['resident_models 1', 'memory_budget_bytes 1e300', 'resident_declared_bytes -5'];
     const samples = readMetrics(odd.map((line) => `${AGENT_METRICS}${line}\n`).join(''), AGENT_METRICS);
     const services = residentServices([pod('ns', 'a', podResidency(samples))]);

@@ -14,9 +14,9 @@ import { milliseconds } from '../../../../src/lib/clock.ts';
 import { runCommand } from '../../../support/command-run.ts';
 
 /**
- * A web server in the place of the API server, since a real one passes nothing on to pods on the loopback. It has two models
- * and three pods: the first tells what an agent tells, the second has something else at that port, the third may not be
- * asked. On a real node: test/e2e/serving.test.ts.
+ * Uses a web server instead of an API server, because a real one does not proxy requests to pods on
+ * loopback addresses. It has two models and several pods: the first responds like an agent, the second has
+ * something else on that port, the third cannot be asked. test/e2e/serving.test.ts uses a real node.
  */
 describe('mms top', () => {
   let server: Server;
@@ -65,7 +65,7 @@ describe('mms top', () => {
     ]);
   }
 
-  it('shows the rest where some pods cannot be asked, and says which and why', async () => {
+  it('shows the rest when some pods cannot be asked, and reports which and why', async () => {
     const { code, stdout, stderr } = await top();
     expect(code).toBe(0);
     const rows = stdout
@@ -84,13 +84,13 @@ describe('mms top', () => {
     );
   });
 
-  it('leaves out the headings, and takes the namespace before the command', async () => {
+  it('omits the headings, and accepts the namespace before the command', async () => {
     const config = ['--kubeconfig', join(directory, 'config')];
     const { code, stdout } = await runCommand([...config, '-n', 'default', 'top', '--no-headers']);
     expect({ code, first: stdout.split(' ')[0] }).toEqual({ code: 0, first: 'oak' });
   });
 
-  it('takes the name of a model too, as that of the InferenceService which it replaces', async () => {
+  it('accepts the name of a model, also as that of the InferenceService that it replaces', async () => {
     const { code, stdout } = await top('tulip', '--no-headers');
     expect({
       code,
@@ -103,10 +103,10 @@ describe('mms top', () => {
     });
   });
 
-  it('counts what comes within a while', async () => {
+  it('counts the requests within a period', async () => {
     const { stdout } = await top('isvc/flowers', '--over', '10ms', '--sort', 'requests', '-o', 'json');
     const { models, overSeconds } = JSON.parse(stdout) as { models: object[]; overSeconds: number };
-    // Each look at the first pod counts as a request here.
+    // Each read of the first pod counts as a request here.
     expect(models).toMatchObject([
       { name: 'tulip', requests: 1 },
       { name: 'oak', requests: 0, p99Ms: null },
@@ -114,7 +114,7 @@ describe('mms top', () => {
     expect(overSeconds).toBeGreaterThan(0);
   });
 
-  it('says of a model that no pod told of that nothing is known', () => {
+  it('reports unknown figures for a model that no pod has reported', () => {
     const silent = { namespace: 'default', pod: 'b', inferenceService: 'flowers', models: undefined };
     const top = topModels([model('oak', '2Gi') as TrainedModel], [silent], 'name');
     expect(topDocument(top, [silent], undefined)).toMatchObject({

@@ -26,7 +26,7 @@ const IRIS: TrainedModel = {
   },
 };
 
-/** The ConfigMap as the watch delivers it. */
+/** The ConfigMap as received by a watch. */
 function watched(keys: number): ConfigMap {
   const notes = Array.from({ length: keys }, (_, at) => [`note-of-some-length-${at}`, 'x'.repeat(40)]);
   const metadata = { name: modelConfigName('flowers', 0), namespace: 'shop', uid: 'c', resourceVersion: '7' };
@@ -71,7 +71,7 @@ describe('a ConfigMap with keys of others', () => {
     expect(written.map(({ data }) => Object.keys(data ?? {}).length)).toEqual([5_001]);
   });
 
-  it('is not written when they are too many to be read: they would be lost', async () => {
+  it('is not written when it has too many keys to read, because they would be lost', async () => {
     const { written, states } = await reconciled(watched(8_000));
     expect(written).toEqual([]);
     expect(states).toEqual(['ConfigMapNotWritten', 'CONFIG_MAP_REFUSED']);

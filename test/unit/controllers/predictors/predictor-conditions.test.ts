@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { argoHealth, kstatus } from '../../../support/gitops-health.ts';
 import { blocked, deployed, RUNNING, seen, STATES } from '../../../support/predictor-states.ts';
 
-describe('when', () => {
+describe('conditions and health when', () => {
   it.each(STATES)('%s', (_, outcome, ingress, predictor, argo, flux) => {
     const { said, ...object } = seen(outcome);
     expect(said).toEqual(expect.arrayContaining([`IngressReady=${ingress}`, `PredictorReady=${predictor}`]));
@@ -11,7 +11,7 @@ describe('when', () => {
 });
 
 describe('conditions', () => {
-  it('are True for Ready only where both of the others are, and Ready says why it is not', () => {
+  it('are True for Ready only when both others are True', () => {
     for (const [state, outcome] of STATES) {
       const { said } = seen(outcome);
       const isTrue = (type: string): boolean => said.some((one) => one.startsWith(`${type}=True`));
@@ -19,14 +19,14 @@ describe('conditions', () => {
     }
   });
 
-  it('that hold no more are taken away: ControllerQueue and Stalled are there only while they are True', () => {
+  it('are removed when they are no longer True: ControllerQueue, Reconciling and Stalled', () => {
     const stalled = seen(blocked({ reason: 'InvalidPredictorSpec' }));
     expect(stalled.said).toContain('Stalled=True/InvalidPredictorSpec');
     const mended = seen(deployed(RUNNING), stalled.status);
     expect(mended.said.filter((one) => /^(Stalled|Reconciling)/.test(one))).toEqual([]);
   });
 
-  it('say Stopped as KServe does: of severity Info, and False once it goes on', () => {
+  it('contain Stopped as in KServe: with severity Info, and False after a restart', () => {
     const stopped = seen(deployed(RUNNING, { kind: 'stopped' }));
     expect(stopped.status?.conditions).toContainEqual(
       expect.objectContaining({ type: 'Stopped', status: 'True', severity: 'Info' }),

@@ -36,12 +36,12 @@ function numberOf(
 const fixed = (replicas: number): Scale => ({ kind: 'fixed', replicas });
 const STOPPED: Scale = { kind: 'stopped' };
 
-describe('the number of pods', () => {
+describe('the number of replicas', () => {
   it.each<[string, ...Parameters<typeof numberOf>, number | undefined, string | undefined]>([
-    ['is minReplicas where there is no Deployment', 2, fixed(2), undefined, 2, undefined],
-    ['is minReplicas where no autoscaler was', 2, fixed(2), { replicas: 7 }, 2, undefined],
+    ['is minReplicas without a Deployment', 2, fixed(2), undefined, 2, undefined],
+    ['is minReplicas without an autoscaler before', 2, fixed(2), { replicas: 7 }, 2, undefined],
     [
-      ...(['stays when an autoscaler has just been taken away', 2, fixed(2)] as const),
+      ...(['is kept when the autoscaler was just removed', 2, fixed(2)] as const),
       ...([{ annotations: AUTOSCALER, replicas: 7 }, 7, '7 while minReplicas is 2'] as const),
     ],
     [
@@ -49,36 +49,36 @@ describe('the number of pods', () => {
       ...([{ annotations: AUTOSCALER, replicas: 3 }, 4, undefined] as const),
     ],
     [
-      ...(['is minReplicas where an autoscaler had taken all pods away', 1, fixed(1)] as const),
+      ...(['is minReplicas when the autoscaler had scaled to zero', 1, fixed(1)] as const),
       ...([{ annotations: AUTOSCALER, replicas: 0 }, 1, undefined] as const),
     ],
     [
-      ...(['goes on as it was kept', undefined, fixed(1)] as const),
+      ...(['remains the kept number', undefined, fixed(1)] as const),
       ...([{ annotations: { [KEPT]: '5 while minReplicas is 1' }, replicas: 9 }, 5] as const),
       '5 while minReplicas is 1',
     ],
     [
-      ...(['is a changed minReplicas', 2, fixed(2)] as const),
+      ...(['is minReplicas after minReplicas changes', 2, fixed(2)] as const),
       ...([{ annotations: { [KEPT]: '5 while minReplicas is 1' }, replicas: 5 }, 2, undefined] as const),
     ],
     [
-      ...(['is kept over a stop', 1, STOPPED] as const),
+      ...(['is kept while the predictor is stopped', 1, STOPPED] as const),
       ...([{ annotations: { [KEPT]: '5 while minReplicas is 1' }, replicas: 5 }, 0] as const),
       '5 while minReplicas is 1',
     ],
     [
-      ...(['of before a stop is kept when the autoscaler goes during it', 1, STOPPED] as const),
+      ...(['is kept from before a stop when the autoscaler is removed during it', 1, STOPPED] as const),
       ...([{ annotations: { ...AUTOSCALER, [STOPPED_AT]: '6' }, replicas: 0 }, 0] as const),
       '6 while minReplicas is 1',
     ],
     [
-      ...(['is an autoscaler’s again once there is one', 1, { kind: 'external' }] as const),
+      ...(['is left to an autoscaler again', 1, { kind: 'external' }] as const),
       ...([{ annotations: { [KEPT]: '5 while minReplicas is 1' }, replicas: 5 }] as const),
       ...([undefined, undefined] as const),
     ],
     ...['', '5', '-5 while minReplicas is 1', '5 while minReplicas is 1 or so', '{}'].map(
       (text): [string, number, Scale, { annotations: Record<string, string> }, number, undefined] => [
-        `is minReplicas where what was kept cannot be read: ${JSON.stringify(text)}`,
+        `is minReplicas when the kept number is invalid: ${JSON.stringify(text)}`,
         ...([1, fixed(1), { annotations: { [KEPT]: text } }, 1, undefined] as const),
       ],
     ),
@@ -86,7 +86,7 @@ describe('the number of pods', () => {
     expect(numberOf(minReplicas, scale, live)).toMatchObject({ replicas, kept });
   });
 
-  it('that is kept is what the status is judged by', () => {
+  it('also determines the status when it was kept', () => {
     const kept = { annotations: { [KEPT]: '3 while minReplicas is 0' }, replicas: 3 };
     expect(numberOf(0, fixed(0), kept).scale).toEqual(fixed(3));
   });

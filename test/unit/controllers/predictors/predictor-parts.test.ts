@@ -34,18 +34,18 @@ describe('a placeholder in a runtime', () => {
     ['{{.Spec.x}}', 'is not known'],
     ['{{if .Name}}a{{end}}', '{{if .Name}} is not known'],
     ['{{}}', 'is not known'],
-  ])('%s stays, and is told', (text, message) => {
+  ])('%s stays, with a fault', (text, message) => {
     const { container, faults } = fill(text);
     expect(container).toEqual({ args: [{ deep: text }] });
     expect(faults.join()).toContain(message);
   });
 });
 
-describe('one piece of a pod over another', () => {
+describe('merging a part of a pod over another', () => {
   it.each<[string, JsonObject, JsonObject, JsonObject]>([
-    ['adds what is new, replaces what is not', { a: 1, b: 2 }, { b: 3, c: 4 }, { a: 1, b: 3, c: 4 }],
+    ['adds new fields and replaces others', { a: 1, b: 2 }, { b: 3, c: 4 }, { a: 1, b: 3, c: 4 }],
     [
-      'goes into objects',
+      'merges objects recursively',
       { resources: { limits: { cpu: '1', memory: '1Gi' } } },
       { resources: { limits: { cpu: '2' } } },
       { resources: { limits: { cpu: '2', memory: '1Gi' } } },
@@ -56,9 +56,9 @@ describe('one piece of a pod over another', () => {
       { command: ['c'], tolerations: [{ key: 'b' }] },
       { command: ['c'], tolerations: [{ key: 'b' }] },
     ],
-    ['takes null for absent, on both sides', { a: null, b: 1 }, { b: null }, { b: 1 }],
+    ['treats null as absent, on both sides', { a: null, b: 1 }, { b: null }, { b: 1 }],
     [
-      'merges variables by name, each as a whole, the upper ones first',
+      'merges variables by name, replacing each as a whole, with the upper ones first',
       {
         env: [
           { name: 'A', value: '1' },
@@ -92,31 +92,31 @@ describe('one piece of a pod over another', () => {
       { volumeMounts: [{ mountPath: '/a', name: 'y', readOnly: true }] },
     ],
     [
-      'replaces a volume of the same name, source and all',
+      'replaces the whole volume of the same name',
       { volumes: [{ name: 'v', emptyDir: {} }] },
       { volumes: [{ name: 'v', configMap: { name: 'c' } }] },
       { volumes: [{ name: 'v', configMap: { name: 'c' } }] },
     ],
     [
-      'gives a probe one handler only',
+      'keeps only one handler of a probe',
       { readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: 5 } },
       { readinessProbe: { httpGet: { path: '/' } } },
       { readinessProbe: { httpGet: { path: '/' }, periodSeconds: 5 } },
     ],
     [
-      'changes a probe of the same handler',
+      'merges a probe with the same handler',
       { readinessProbe: { httpGet: { path: '/a', port: 1 } } },
       { readinessProbe: { httpGet: { path: '/b' } } },
       { readinessProbe: { httpGet: { path: '/b', port: 1 } } },
     ],
     [
-      'keeps entries that have no key',
+      'keeps entries without a key',
       { env: [5, { value: 'x' }] },
       { env: ['y', { name: 'A' }] },
       { env: ['y', { name: 'A' }, 5, { value: 'x' }] },
     ],
     [
-      'leaves types that do not fit as the upper has them',
+      'uses the upper value when the types differ',
       { env: [{ name: 'A' }], a: { b: 1 } },
       { env: 'x', a: [] },
       { env: 'x', a: [] },

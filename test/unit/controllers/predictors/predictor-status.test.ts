@@ -72,15 +72,15 @@ const complete: Said = ['Progressing', 'True', 'NewReplicaSetAvailable'];
 
 describe('the condition PredictorReady', () => {
   it.each<[string, PredictorOutcome, string, string | undefined]>([
-    ['of pods that run', deployed(deployment([available, complete])), 'True', 'MinimumReplicasAvailable'],
+    ['with available pods', deployed(deployment([available, complete])), 'True', 'MinimumReplicasAvailable'],
     [
-      'of a Deployment that nobody has looked at',
+      'with a Deployment that is not observed yet',
       deployed({ metadata: { name: 'a' } }),
       'Unknown',
       'DeploymentNotObserved',
     ],
     [
-      'of pods that come up',
+      'while the first pods start',
       deployed(
         deployment([
           ['Available', 'False', 'MinimumReplicasUnavailable'],
@@ -97,45 +97,45 @@ describe('the condition PredictorReady', () => {
       'RollingOut',
     ],
     [
-      'when a change has not been looked at',
+      'when a change is not observed yet',
       deployed(counted([available, complete], { observedGeneration: 1, replicas: 1, readyReplicas: 1 })),
       'True',
       'RollingOut',
     ],
     [
-      'when new pods do not come up',
+      'when new pods do not start in time',
       deployed(deployment([available, ['Progressing', 'False', 'ProgressDeadlineExceeded']])),
       'False',
       'ProgressDeadlineExceeded',
     ],
     [
-      'when pods are refused',
+      'when pods cannot be created',
       deployed(deployment([available, ['ReplicaFailure', 'True', 'FailedCreate']])),
       'False',
       'FailedCreate',
     ],
     [
-      'of no pods at all',
+      'with zero replicas',
       deployed(deployment([available]), { kind: 'fixed', replicas: 0 }),
       'False',
       'ScaledToZero',
     ],
-    ['of a stop', deployed(deployment([available]), { kind: 'stopped' }), 'False', 'Stopped'],
+    ['when stopped', deployed(deployment([available]), { kind: 'stopped' }), 'False', 'Stopped'],
     [
-      'of an autoscaler’s',
+      'with an autoscaler',
       deployed(deployment([available]), { kind: 'external' }),
       'True',
       'MinimumReplicasAvailable',
     ],
-    ['of what cannot be made', blocked(), 'False', 'RuntimeDisabled'],
+    ['when the predictor cannot be created', blocked(), 'False', 'RuntimeDisabled'],
     [
-      'of what cannot be made any more, but runs',
+      'when the predictor can no longer be created, but runs',
       blocked(deployment([available])),
       'True',
       'RuntimeDisabled',
     ],
     [
-      'of what is not multi-model any more',
+      'when the InferenceService is no longer multi-model',
       { kind: 'abandoned', message: 'm' },
       'Unknown',
       'IsNotMMSPredictor',
@@ -148,13 +148,13 @@ describe('the condition PredictorReady', () => {
 });
 
 describe('the status', () => {
-  it('is the same when nothing has changed, and when only the time has passed', () => {
+  it('does not change when only time has passed', () => {
     const outcome = deployed(deployment([available, complete]));
     const first = nextStatus(service(), outcome, BEFORE);
     expect(nextStatus(service(first), outcome, NOW)).toEqual(first);
   });
 
-  it('quotes no more of what a tenant wrote than fits', () => {
+  it('quotes a bounded length of user text', () => {
     const message = `there is no runtime ${'x'.repeat(1_200_000)}`;
     for (const kind of ['blocked', 'abandoned'] as const) {
       const status = nextStatus(service(), { ...blocked(), kind, message } as PredictorOutcome, NOW);
@@ -163,14 +163,14 @@ describe('the status', () => {
     }
   });
 
-  it('has a new time only for what has changed', () => {
+  it('has a new time only for conditions that changed', () => {
     const first = nextStatus(service(), deployed(deployment([])), BEFORE);
     const conditions = conditionsOf(deployed(deployment([available])), first);
     expect(conditions.get('PredictorReady')?.lastTransitionTime).toBe(NOW);
     expect(conditions.get('Stopped')?.lastTransitionTime).toBe(BEFORE);
   });
 
-  it('keeps what others have written, and where it was when it cannot be made any more', () => {
+  it('keeps the fields of others, and its URL when the predictor can no longer be created', () => {
     const others = {
       custom: 1,
       conditions: [{ type: 'Theirs', status: 'True' }],
@@ -195,7 +195,7 @@ describe('the status', () => {
     expect(mended['modelStatus']).toEqual({ copies: { failedCopies: 0 }, transitionStatus: 'UpToDate' });
   });
 
-  it('names one runtime, of one kind', () => {
+  it('names only one runtime', () => {
     const first = nextStatus(service(), deployed(deployment([])), BEFORE);
     const runtime = { kind: 'ClusterServingRuntime', name: 'c' } as const;
     const next = nextStatus(
@@ -208,7 +208,7 @@ describe('the status', () => {
   });
 
   it.each([[5], [[]], [{ conditions: 'x', components: 1, modelStatus: [] }]])(
-    'takes junk (%j) for none',
+    'ignores an invalid status: %j',
     (junk) => {
       expect(nextStatus(service(junk), blocked(), NOW)['conditions']).toHaveLength(5);
     },
@@ -234,23 +234,23 @@ describe('an object of a predictor', () => {
   const withMeta = (metadata: object) => ({ ...live, metadata: { ...live.metadata, ...metadata } });
 
   it.each<[string, ReturnType<typeof change>, object]>([
-    ['is made when there is none', change(undefined), { kind: 'create' }],
-    ['is left when it is as it was applied', change(live, applied), { kind: 'none' }],
-    ['is applied once by a process that has not', change(live), { kind: 'apply', uid: 'd1' }],
-    ['is applied when another took its place', change(live, { ...applied, uid: 'd0' }), { kind: 'apply' }],
+    ['is created when it is missing', change(undefined), { kind: 'create' }],
+    ['is left unchanged after it was applied', change(live, applied), { kind: 'none' }],
+    ['is applied once by a new process', change(live), { kind: 'apply', uid: 'd1' }],
+    ['is applied when it was replaced', change(live, { ...applied, uid: 'd0' }), { kind: 'apply' }],
     [
-      'is applied when something else is wanted',
+      'is applied when the wanted object changes',
       change(live, { ...applied, wanted: 'x' }),
       { kind: 'apply' },
     ],
-    ['is applied when a label is gone', change(withMeta({ labels: {} }), applied), { kind: 'apply' }],
+    ['is applied when a label was removed', change(withMeta({ labels: {} }), applied), { kind: 'apply' }],
     [
       'is applied when its spec was changed',
       change({ ...live, spec: { ports: [{ port: 81 }], selector: { app: 'x' } } }, applied),
       { kind: 'apply' },
     ],
     [
-      'is left when others have added to it',
+      'is left unchanged when others have added fields',
       change(
         {
           ...live,
@@ -261,16 +261,20 @@ describe('an object of a predictor', () => {
       { kind: 'none' },
     ],
     [
-      'is applied when its generation is another',
+      'is applied when its generation differs',
       predictorChange('Deployment', wanted, withMeta({ generation: 3 }), { ...applied, generation: 2 }),
       { kind: 'apply' },
     ],
     [
-      'is left when its generation is the same',
+      'is left unchanged when its generation is the same',
       predictorChange('Deployment', wanted, withMeta({ generation: 2 }), { ...applied, generation: 2 }),
       { kind: 'none' },
     ],
-    ['is waited for while it goes', change(withMeta({ deletionTimestamp: NOW }), applied), { kind: 'wait' }],
+    [
+      'is waited for while it is being deleted',
+      change(withMeta({ deletionTimestamp: NOW }), applied),
+      { kind: 'wait' },
+    ],
     [
       'is foreign without an owner',
       change(withMeta({ ownerReferences: [] })),
@@ -282,7 +286,7 @@ describe('an object of a predictor', () => {
       { kind: 'foreign', message: expect.stringContaining('belongs to Other flowers;') },
     ],
     [
-      'is foreign when it was a namesake’s',
+      'is foreign when a deleted InferenceService of the same name owns it',
       change(withMeta({ ownerReferences: [{ ...owner, uid: 'old' }] })),
       { kind: 'foreign', message: expect.stringContaining('a deleted one of the same name') },
     ],

@@ -10,7 +10,7 @@ import type { ServingRuntime } from '../../../../src/contract/serving-runtime.ts
 import { UPDATE, writeExpected } from '../../../support/golden-case.ts';
 import { deepFreeze } from '../../contract/injection-cases.ts';
 
-/** One file a case: an InferenceService, its runtimes, and last a document with what is `expected`. */
+/** One file for each case: an InferenceService, its runtimes, and finally a document with `expected`. */
 const DIRECTORY = join(import.meta.dirname, 'predictors');
 
 function documentsOf(file: string): unknown[] {
@@ -33,11 +33,11 @@ describe.each(readdirSync(DIRECTORY).sort())('%s', (name) => {
 
   it('is planned as expected', () => {
     if (UPDATE) writeExpected(join(DIRECTORY, name), plan);
-    // What the API server is sent: without fields that are undefined.
+    // As sent to the API server: without fields that are undefined.
     expect({ expected: JSON.parse(JSON.stringify(plan)) as unknown }).toEqual(documentsOf(name).at(-1));
   });
 
-  it('is planned the same way each time, to the letter', () => {
+  it('is planned identically each time', () => {
     expect(JSON.stringify(planOf(name))).toBe(JSON.stringify(plan));
   });
 });

@@ -26,7 +26,7 @@ function pod(index = 0, change: Partial<WatchedPod> = {}): WatchedPod {
   };
 }
 
-/** One InferenceService with these pods, and an API server that takes every patch unless told otherwise. */
+/** One InferenceService with these pods, and an API server that accepts every patch unless `refuse` is set. */
 function world(pods: WatchedPod[]) {
   const clock = fakeClock();
   const state = { version: 1, refuse: undefined as ApiError | undefined };
@@ -55,7 +55,7 @@ function world(pods: WatchedPod[]) {
 }
 
 describe('the propagation of a changed ConfigMap to pods', () => {
-  it('leaves a new pod alone, and tells it of each later version once', async () => {
+  it('skips a new pod, and annotates it once for each later version', async () => {
     const { state, patched, propagation, annotate } = world([pod()]);
     expect(propagation.isDue(pod())).toBe(false);
     state.version = 2;
@@ -68,7 +68,7 @@ describe('the propagation of a changed ConfigMap to pods', () => {
     expect(patched).toEqual(['p0 u0 2', 'p0 u0 3']);
   });
 
-  it('tells a pod that was scheduled after the change, in case kubelet was faster than the watch', () => {
+  it('annotates a pod that was scheduled after the change, in case kubelet was faster than the watch', () => {
     const waiting = pod(0, { scheduled: false, phase: 'Pending' });
     const { state, propagation } = world([waiting]);
     expect(propagation.isDue(waiting)).toBe(false);
@@ -77,7 +77,7 @@ describe('the propagation of a changed ConfigMap to pods', () => {
     expect(propagation.isDue(pod())).toBe(true);
   });
 
-  it('writes the newest version when the turn comes, however many there were meanwhile', async () => {
+  it('writes only the newest version when the turn comes', async () => {
     const pods = Array.from({ length: 101 }, (_, index) => pod(index));
     const { clock, state, patched, propagation, annotate } = world(pods);
     for (const one of pods) propagation.isDue(one);
@@ -91,7 +91,7 @@ describe('the propagation of a changed ConfigMap to pods', () => {
     expect(patched.at(-1)).toBe('p100 u100 5');
   });
 
-  it('writes nothing to a pod that ended or vanished while it waited, and passes its turn on', async () => {
+  it('skips a pod that has ended or disappeared while it waited, and passes its turn on', async () => {
     const pods = Array.from({ length: 102 }, (_, index) => pod(index));
     const { clock, state, patched, propagation, annotate } = world(pods);
     for (const one of pods) propagation.isDue(one);
@@ -105,7 +105,7 @@ describe('the propagation of a changed ConfigMap to pods', () => {
     expect(patched).toHaveLength(100);
   });
 
-  it('takes a pod that is gone for done with, and lets any other failure be tried again', async () => {
+  it('ignores a deleted pod, and returns any other failure for a retry', async () => {
     const { state, results, patched, propagation, annotate } = world([pod()]);
     propagation.isDue(pod());
     state.version = 2;
@@ -120,7 +120,7 @@ describe('the propagation of a changed ConfigMap to pods', () => {
     expect(patched).toEqual(['p0 u0 2']);
   });
 
-  it('takes a pod made anew under the same name for another', () => {
+  it('treats a recreated pod with the same name as a new one', () => {
     const { state, propagation } = world([pod()]);
     propagation.isDue(pod());
     state.version = 2;

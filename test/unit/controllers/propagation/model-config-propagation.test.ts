@@ -27,7 +27,7 @@ function configMap(name: string, resourceVersion: string): ConfigMap {
   return { metadata: { name, namespace: 'default', resourceVersion } };
 }
 
-describe('whether a pod is told of a changed ConfigMap', () => {
+describe('whether a pod is annotated after a change of its ConfigMap: it', () => {
   const cases: [
     string,
     Partial<WatchedPod>,
@@ -35,26 +35,26 @@ describe('whether a pod is told of a changed ConfigMap', () => {
     ModelConfigVersion | undefined,
     string,
   ][] = [
-    ['mounted an older one', {}, NEW, OLD, 'annotate'],
-    ['is not known and says nothing', {}, NEW, undefined, 'annotate'],
-    ['is annotated with an older one', { modelConfigVersion: OLD }, NEW, OLD, 'annotate'],
+    ['mounted an older version', {}, NEW, OLD, 'annotate'],
+    ['is unknown and has no annotation', {}, NEW, undefined, 'annotate'],
+    ['is annotated with an older version', { modelConfigVersion: OLD }, NEW, OLD, 'annotate'],
     [
-      'is unready or not running yet: kubelet may have mounted it',
+      'is not ready or not running yet, and kubelet may have mounted the older version',
       { ready: false, phase: 'Pending' },
       NEW,
       OLD,
       'annotate',
     ],
-    ['mounted this one', {}, NEW, NEW, 'UpToDate'],
-    ['was told of this one by another replica', { modelConfigVersion: NEW }, NEW, OLD, 'UpToDate'],
+    ['mounted this version', {}, NEW, NEW, 'UpToDate'],
+    ['was annotated with this version by another replica', { modelConfigVersion: NEW }, NEW, OLD, 'UpToDate'],
     [
-      'was told by us, though the watch has not shown it yet',
+      'was annotated by this replica, but the watch has not shown it yet',
       { modelConfigVersion: OLD },
       NEW,
       NEW,
       'UpToDate',
     ],
-    ['mounts none of ours', {}, undefined, undefined, 'NotMounted'],
+    ['mounts no ConfigMap of ours', {}, undefined, undefined, 'NotMounted'],
     ['has no node yet', { scheduled: false, phase: 'Pending' }, NEW, OLD, 'NotScheduled'],
     ['has succeeded', { phase: 'Succeeded' }, NEW, OLD, 'Finished'],
     ['has failed', { phase: 'Failed' }, NEW, OLD, 'Finished'],
@@ -77,8 +77,8 @@ describe('whether a pod is told of a changed ConfigMap', () => {
 describe('the version that a pod mounts', () => {
   it.each([
     ['one ConfigMap', ['modelconfig-sk-0'], '5'],
-    ['several, in the order of their names', ['modelconfig-sk-1', 'modelconfig-sk-0'], '5.6'],
-    ['one that is not ours', ['kube-root-ca.crt'], undefined],
+    ['several ConfigMaps, in order of their names', ['modelconfig-sk-1', 'modelconfig-sk-0'], '5.6'],
+    ['a foreign ConfigMap', ['kube-root-ca.crt'], undefined],
     ['none', [], undefined],
   ])('%s', (_what, configMaps, wanted) => {
     const ours = [configMap('modelconfig-sk-1', '6'), configMap('modelconfig-sk-0', '5')];
@@ -87,13 +87,13 @@ describe('the version that a pod mounts', () => {
 });
 
 describe('a pod that is seen for the first time', () => {
-  it('is taken for up to date when it carries no annotation', () => {
+  it('counts as up to date without an annotation', () => {
     expect(firstKnown(RUNNING, NEW)).toBe(NEW);
   });
-  it('is taken at its annotation: a change may have gone by while nobody led', () => {
+  it('is at the version of its annotation, because a change may have happened without a leader', () => {
     expect(firstKnown({ ...RUNNING, modelConfigVersion: OLD }, NEW)).toBe(OLD);
   });
-  it('is not known as long as its ConfigMap is not', () => {
+  it('has no version while its ConfigMap is unknown', () => {
     expect(firstKnown(RUNNING, undefined)).toBeUndefined();
   });
 });

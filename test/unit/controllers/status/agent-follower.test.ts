@@ -28,10 +28,10 @@ describe('following an agent', () => {
   let follower: AgentStreamFollower;
   let faults: string[];
   let ignored: number;
-  /** The TrainedModels that there are. */
+  /** The names of the existing TrainedModels. */
   let models: Set<string>;
   let asked: string[];
-  let told: (readonly string[] | undefined)[];
+  let reported: (readonly string[] | undefined)[];
 
   const optionsFor = (port: number, change: Partial<AgentFollowerOptions> = {}): AgentFollowerOptions => ({
     ...{ baseUrl: `http://127.0.0.1:${port}`, connections, clock: systemClock, random: () => 0 },
@@ -40,7 +40,7 @@ describe('following an agent', () => {
     isModel: (name) => models.has(name),
     onIgnored: () => (ignored += 1),
     onFault: (why) => faults.push(why),
-    onChange: (changed) => told.push(changed === undefined ? undefined : [...changed]),
+    onChange: (changed) => reported.push(changed === undefined ? undefined : [...changed]),
     ...change,
   });
 
@@ -49,7 +49,7 @@ describe('following an agent', () => {
     change: Partial<AgentFollowerOptions> = {},
   ): Promise<void> {
     [asked, faults, ignored, models] = [[], [], 0, new Set(['a', 'b'])];
-    told = [];
+    reported = [];
     server = createServer((request, response) => {
       asked.push(request.url ?? '');
       answer(request, response);
@@ -75,18 +75,18 @@ describe('following an agent', () => {
   const becomes = (expected: object): Promise<void> =>
     eventuallyTrue(JSON.stringify(expected), () => JSON.stringify(phases()) === JSON.stringify(expected));
 
-  it('takes the snapshot and every change, and tells of them', async () => {
+  it('receives the snapshot and every change, and reports them', async () => {
     await follow((_request, response) => {
       send(response, snapshot('i', 1, model('a', 'Queued'), model('b', 'Loaded')));
       send(response, { type: 'MODEL', sequence: 2, model: model('a', 'Loaded') });
       send(response, { type: 'REMOVED', sequence: 3, name: 'b' }, { type: 'NEWS', sequence: 4 });
     });
     await becomes({ a: 'Loaded' });
-    expect(told).toEqual([undefined, ['a'], ['b']]);
+    expect(reported).toEqual([undefined, ['a'], ['b']]);
     expect(follower.silence).toBeUndefined();
   });
 
-  it('goes on where it was after a break, and keeps what it knows meanwhile', async () => {
+  it('continues at its position after a broken connection, and keeps the states meanwhile', async () => {
     await follow((_request, response) => {
       if (asked.length === 1) {
         send(response, snapshot('i/1', 7, model('a', 'Loaded')));
@@ -99,7 +99,7 @@ describe('following an agent', () => {
     expect(asked).toEqual(['/v1/models/watch', '/v1/models/watch?instance=i%2F1&since=7']);
   });
 
-  it('hears an agent that has nothing new to say', async () => {
+  it('is not silent when the agent has nothing new to send', async () => {
     await follow((_request, response) => {
       if (asked.length === 1) {
         send(response, snapshot('i', 7, model('a', 'Loaded')));
@@ -112,20 +112,20 @@ describe('following an agent', () => {
 
   it.each([
     [
-      'is not there',
+      'has no such path',
       (response: ServerResponse) => response.writeHead(404).end('not here'),
       'it answered 404',
     ],
-    ['speaks no JSON', (response: ServerResponse) => response.end('hello\n'), 'not a JSON object'],
+    ['sends no JSON', (response: ServerResponse) => response.end('hello\n'), 'not a JSON object'],
     ['never ends a line', (response: ServerResponse) => endless(response), 'a line of more than'],
     ['floods', (response: ServerResponse) => flood(response), 'too many'],
     [
-      'leads elsewhere',
+      'redirects',
       (response: ServerResponse) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
       'it answered 302',
     ],
-    ['breaks off', (response: ServerResponse) => response.destroy(), ''],
-  ])('says why nothing is heard of one that %s, and tries again', async (_, answer, why) => {
+    ['closes the connection', (response: ServerResponse) => response.destroy(), ''],
+  ])('reports the reason when the agent %s, and tries again', async (_, answer, why) => {
     await follow((_request, response) => {
       answer(response);
     });
@@ -134,7 +134,7 @@ describe('following an agent', () => {
     expect(follower.silence?.refused).toBe(false);
   });
 
-  it('begins anew with one that has sent something wrong', async () => {
+  it('requests a new snapshot after an invalid event', async () => {
     await follow((_request, response) => {
       send(response, snapshot('i', asked.length, model('a', 'Loaded')));
       if (asked.length === 1) send(response, { type: 'MODEL', sequence: 2, model: { name: 'a' } });
@@ -143,19 +143,19 @@ describe('following an agent', () => {
     expect(asked[1]).toBe('/v1/models/watch');
   });
 
-  it('keeps nothing of models without a TrainedModel, and counts them', async () => {
+  it('ignores and counts models without a TrainedModel', async () => {
     await follow((_request, response) => {
       send(response, snapshot('i', 1, model('a', 'Loaded'), model('invented', 'Failed')));
       send(response, { type: 'MODEL', sequence: 2, model: model('c', 'Loaded') });
       send(response, { type: 'MODEL', sequence: 3, model: model('b', 'Loaded') });
     });
     await becomes({ a: 'Loaded', b: 'Loaded' });
-    expect(told).toEqual([undefined, ['b']]);
+    expect(reported).toEqual([undefined, ['b']]);
     expect(ignored).toBe(2);
     expect(faults).toEqual([]);
   });
 
-  it('asks again for what it left out once there is a TrainedModel of that name', async () => {
+  it('requests the snapshot again when a TrainedModel appears for an ignored model', async () => {
     const clock = { ...systemClock, sleep: hasty };
     await follow(
       (_request, response) => {
@@ -171,7 +171,7 @@ describe('following an agent', () => {
     expect(follower.silence).toBeUndefined();
   });
 
-  it('asks for nothing again when it left nothing out', async () => {
+  it('requests nothing again when it ignored nothing', async () => {
     await follow((_request, response) => {
       send(response, snapshot('i', 1, model('a', 'Loaded'), model('gone', 'Unloading')));
     });
@@ -196,7 +196,7 @@ describe('following an agent', () => {
       'without a TrainedModel',
     ],
     [
-      'has a model without end',
+      'sends an endless model',
       (response) => {
         response.write('{"type":"SNAPSHOT","status":{"models":[{"name":"a","message":"');
         endless(response);
@@ -204,25 +204,25 @@ describe('following an agent', () => {
       'a line of more than 32768 bytes',
     ],
     [
-      'never ends its list of models',
+      'sends an endless list of models',
       (response) => {
         response.write(`{"type":"SNAPSHOT","status":{"models":[${JSON.stringify(model('a', 'Loaded'))}`);
         repeat(response, `,${JSON.stringify(model('a', 'Loaded'))}`);
       },
       'more than 20000 models',
     ],
-    ['nests without end', (response) => repeat(response, '['), 'nested too deeply'],
+    ['nests endlessly', (response) => repeat(response, '['), 'nested too deeply'],
     [
-      'nests without end inside a model',
+      'nests endlessly inside a model',
       (response) => {
         response.write('{"type":"SNAPSHOT","status":{"models":[{"name":');
         repeat(response, '{"a":');
       },
       'nested too deeply',
     ],
-    ['sends white space for ever', (response) => repeat(response, ' '), 'a line of more than'],
-    ['sends empty lines for ever', (response) => repeat(response, '\n'), 'too many'],
-  ])('ends the connection of one that %s, and says so', async (_, answer, why) => {
+    ['sends endless white space', (response) => repeat(response, ' '), 'a line of more than'],
+    ['sends endless empty lines', (response) => repeat(response, '\n'), 'too many'],
+  ])('closes the connection of an agent that %s, and reports a fault', async (_, answer, why) => {
     await follow((_request, response) => {
       answer(response);
     });
@@ -232,7 +232,7 @@ describe('following an agent', () => {
     expect(follower.models.size).toBe(0);
   });
 
-  it('keeps the states of models, not the messages around them', async () => {
+  it('keeps only the beginning and the end of a long message', async () => {
     await follow((_request, response) => {
       send(response, snapshot('i', 1, { ...model('a', 'Failed'), message: 'x'.repeat(20_000) }));
     });
@@ -242,7 +242,7 @@ describe('following an agent', () => {
     expect(message.length).toBeLessThanOrEqual(400);
   });
 
-  it('gives way when its namespace tells more than is kept, and is tried again later', async () => {
+  it('closes the connection when its namespace exceeds the memory limit', async () => {
     const room = createAgentRoom({ group: 1_200, total: 10_000 });
     await follow(
       (_request, response) => {
@@ -257,7 +257,7 @@ describe('following an agent', () => {
     expect(follower.models.size).toBe(0);
   });
 
-  it('knows a port at which nothing listens', async () => {
+  it('reports a port that refuses connections', async () => {
     await follow((_request, response) => void response.end());
     await follower.stop();
     server.closeAllConnections();
@@ -269,7 +269,7 @@ describe('following an agent', () => {
     server = createServer().listen(0);
   });
 
-  it('ends when it is stopped while it waits to try again, and asks no more', async () => {
+  it('stops while it waits to retry, and sends no further request', async () => {
     const slots = createOpeningSlots();
     await follow((_request, response) => void response.writeHead(503).end(), { slots, random: () => 1 });
     await eventuallyTrue('silence', () => follower.silence?.why === 'it answered 503');
@@ -289,7 +289,7 @@ function endless(response: ServerResponse): void {
   more();
 }
 
-/** The same text again and again. */
+/** Writes the same text repeatedly. */
 function repeat(response: ServerResponse, text: string): void {
   const chunk = text.repeat(16 * 1024);
   const more = (): void => {
@@ -299,7 +299,7 @@ function repeat(response: ServerResponse, text: string): void {
   more();
 }
 
-/** Sleeps a hundredth of the time. */
+/** Sleeps for a hundredth of the span. */
 function hasty(span: Milliseconds, signal?: AbortSignal): Promise<void> {
   return systemClock.sleep(milliseconds(span / 100), signal);
 }

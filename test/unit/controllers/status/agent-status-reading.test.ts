@@ -30,7 +30,7 @@ const snapshot = (change: object = {}) =>
 const of = (change: object) => readAgentLine(line({ type: 'MODEL', sequence: 4, model: model(change) }));
 
 describe('a line of an agent', () => {
-  it('brings every model, one model, or the end of one', () => {
+  it('contains every model, one model, or the removal of one', () => {
     const read = { phase: 'Loaded', specHash: HASH, reason: '', message: '' };
     expect(readAgentLine(snapshot())).toEqual({ kind: 'snapshot', instance: 'i', sequence: 3 });
     expect(readAgentModel(JSON.stringify(model()))).toEqual(['m1', read]);
@@ -40,15 +40,15 @@ describe('a line of an agent', () => {
     });
   });
 
-  it('of version 0.1.0 is understood: what its agent sent, and what the models were in', () => {
+  it('of version 0.1.0 is still understood', () => {
     const recording = new URL('../../../fixtures/0.1.0/agent-status.jsonl', import.meta.url);
     const pieces = createAgentLineCutter(systemClock).push(readFileSync(recording));
-    const told = pieces.flatMap(({ kind, text }) => {
+    const reported = pieces.flatMap(({ kind, text }) => {
       if (kind === 'model') return [`snapshot: ${readAgentModel(text)?.map(phaseIn).join(' ')}`];
       const read = readAgentLine(text);
       return read.kind === 'other' ? [] : ['model' in read ? `${read.name} ${read.model.phase}` : read.kind];
     });
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ...['snapshot: rose Failed', 'snapshot: iris Loaded', 'snapshot'],
       ...[
         'rose Downloading',
@@ -70,29 +70,29 @@ describe('a line of an agent', () => {
     ]);
   });
 
-  it.each(['HEARTBEAT', 'AGENT', 'SOMETHING NEW'])('%s is none of our business', (type) => {
+  it.each(['HEARTBEAT', 'AGENT', 'SOMETHING NEW'])('ignores %s', (type) => {
     expect(readAgentLine(line({ type, sequence: 1 })).kind).toBe('other');
   });
 
   it.each([
-    ['no JSON', '{"type":'],
-    ['no object', '[]'],
+    ['invalid JSON', '{"type":'],
+    ['an array', '[]'],
     ['a snapshot without a status', line({ type: 'SNAPSHOT' })],
     ['a snapshot of another version', snapshot({ version: 'v2' })],
     ['a snapshot without an instance', snapshot({ instance: 7 })],
-    ['models that are no list', snapshot({ models: {} })],
-    ['models that are none', snapshot({ models: [1] })],
+    ['an object instead of a list of models', snapshot({ models: {} })],
+    ['an invalid model in the snapshot', snapshot({ models: [1] })],
     ['a removal without a name', line({ type: 'REMOVED', name: null })],
     ['a model without a name', line({ type: 'MODEL', model: model({ name: '' }) })],
-    ['a name without end', line({ type: 'MODEL', model: model({ name: 'x'.repeat(300) }) })],
+    ['an endless name', line({ type: 'MODEL', model: model({ name: 'x'.repeat(300) }) })],
     ['an unknown phase', line({ type: 'MODEL', model: model({ phase: 'constructor' }) })],
-    ['a hash that is none', line({ type: 'MODEL', model: model({ specHash: 'x' }) })],
-    ['a model that is none', line({ type: 'MODEL', model: null })],
+    ['an invalid hash', line({ type: 'MODEL', model: model({ specHash: 'x' }) })],
+    ['no model', line({ type: 'MODEL', model: null })],
   ])('is malformed with %s', (_, text) => {
     expect(readAgentLine(text).kind).toBe('malformed');
   });
 
-  it('is cut and cleaned where people will read it', () => {
+  it('is shortened and cleaned for display', () => {
     const read = of({ phase: 'Failed', reason: 'a b<c>', message: `\u001b[31mred\n${'x'.repeat(1000)}` });
     if (read.kind !== 'model') throw new Error(read.kind);
     expect(read.model.reason).toBe('');
@@ -100,11 +100,11 @@ describe('a line of an agent', () => {
     expect(read.model.message.length).toBeLessThanOrEqual(400);
   });
 
-  it('may speak of a model with the name of something JavaScript has', () => {
+  it('accepts __proto__ as the name of a model', () => {
     expect(of({ name: '__proto__' })).toMatchObject({ kind: 'model', name: '__proto__' });
   });
 
-  it('numbers nothing that is no number', () => {
+  it('reads an invalid sequence as 0', () => {
     expect(readAgentLine(line({ type: 'REMOVED', name: 'a', sequence: -1 }))).toMatchObject({ sequence: 0 });
   });
 });

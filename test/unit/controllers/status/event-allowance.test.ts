@@ -7,7 +7,7 @@ const object = (namespace: string, index: number): KubernetesObject => ({
   metadata: { namespace, name: `m${index}`, uid: `${namespace}-${index}` },
 });
 
-/** Takes for each namespace in turn as often as it may, for so many seconds; how many each got. */
+/** Takes events for each namespace in turn for so many seconds. Returns the count of each. */
 async function takeAll(
   allowance: ReturnType<typeof createEventAllowance>,
   clock: ReturnType<typeof fakeClock>,
@@ -27,7 +27,7 @@ async function takeAll(
 }
 
 describe('events about objects', () => {
-  it('of one namespace alone are a hundred at once, and nearly ten a second after that', async () => {
+  it('of a single namespace are limited to a hundred at once, and then nearly ten a second', async () => {
     const clock = fakeClock();
     const allowance = createEventAllowance(clock);
     let atOnce = 0;
@@ -45,7 +45,7 @@ describe('events about objects', () => {
       const allowance = createEventAllowance(clock);
       const namespaces = Array.from({ length: count }, (_, index) => `greedy-${index}`);
       const got = await takeAll(allowance, clock, { namespaces, seconds: 300 });
-      // And these share what there is.
+      // The others share what remains.
       expect(Math.max(...got.values())).toBeLessThan(2 * Math.min(...got.values()) + 100);
       expect(allowance.take(object('quiet', 0))).toBe(true);
       await clock.advance(1000);
@@ -66,7 +66,7 @@ describe('events about objects', () => {
     expect(allowance.take(object('a', 1))).toBe(true);
   });
 
-  it('about objects of one name in two namespaces are counted apart', () => {
+  it('are counted separately for objects with the same name in two namespaces', () => {
     const allowance = createEventAllowance(fakeClock());
     const named = (namespace: string) => ({ metadata: { namespace, name: '__proto__' } });
     while (allowance.take(named('a')));

@@ -8,8 +8,8 @@ import { fakeClock } from '../../../support/clocks.ts';
 const service = objectKey('ns', 'sk');
 const pod = (index: number) => objectKey('ns', `sk-${index}`);
 
-describe('pods that were at fault', () => {
-  it('are counted once each, by InferenceService, and forgiven after a while', async () => {
+describe('pods at fault', () => {
+  it('are counted once each, by InferenceService, and forgotten after a while', async () => {
     const clock = fakeClock();
     const faulty = createFaultyPods(clock);
     faulty.add(service, pod(0));
@@ -28,13 +28,13 @@ describe('the wait after a connection', () => {
   const after = (faulty: boolean, faultyPods: number): number =>
     newWaits(() => 0).after({ faulty, lasted: milliseconds(100), faultyPods });
 
-  it('is longer the more pods of the InferenceService are at fault, and never longer than a minute for that', () => {
+  it('grows with the number of faulty pods of the InferenceService, up to a minute', () => {
     expect(after(true, 1)).toBeLessThanOrEqual(1_000);
     expect(after(true, 100)).toBe(30_000);
     expect(after(true, 10_000)).toBe(60_000);
   });
 
-  it('is as short as ever for a connection that was at no fault', () => {
+  it('stays short for a connection without a fault', () => {
     expect(after(false, 10_000)).toBeLessThanOrEqual(250);
   });
 });

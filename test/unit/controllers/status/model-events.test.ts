@@ -13,29 +13,29 @@ const FAILED = status('False', 'Failed');
 const NO_MEMORY = status('False', 'MemoryResourceNotAvailable');
 const NO_SERVICE = status('False', 'InferenceServiceNotFound');
 
-describe('what a person is told to have happened', () => {
+describe('the events of a change of status', () => {
   it.each([
-    ['a model that is loaded by the time of the first write', undefined, LOADED, ['Scheduled', 'Loaded']],
+    ['a model that has loaded before the first write', undefined, LOADED, ['Scheduled', 'Loaded']],
     ['a model that is waiting for its turn', undefined, QUEUED, ['Scheduled']],
     ['a long download', QUEUED, DOWNLOADING, ['Downloading']],
-    ['the end of it', DOWNLOADING, LOADED, ['Loaded']],
+    ['the end of a download', DOWNLOADING, LOADED, ['Loaded']],
     [
-      'a model that has loaded and sleeps by the time of the first write',
+      'a model that has loaded and sleeps before the first write',
       undefined,
       STANDBY,
       ['Scheduled', 'Loaded'],
     ],
-    ['that it falls asleep', LOADED, STANDBY, []],
-    ['that it wakes', STANDBY, LOADED, []],
+    ['a model that falls asleep', LOADED, STANDBY, []],
+    ['a model that wakes', STANDBY, LOADED, []],
     ['a failure', QUEUED, FAILED, ['Failed']],
     ['another failure', FAILED, status('False', 'Failed', 'else'), ['Failed']],
     ['too little memory', undefined, NO_MEMORY, ['MemoryExceeded']],
-    ['memory at last', NO_MEMORY, QUEUED, ['Scheduled']],
-    ['an InferenceService that is deleted', LOADED, NO_SERVICE, ['Unloaded']],
-    ['a loaded model that does not fit any more', LOADED, NO_MEMORY, ['Unloaded', 'MemoryExceeded']],
-    ['nothing', LOADED, LOADED, []],
+    ['enough memory again', NO_MEMORY, QUEUED, ['Scheduled']],
+    ['a deleted InferenceService', LOADED, NO_SERVICE, ['Unloaded']],
+    ['a loaded model that no longer fits', LOADED, NO_MEMORY, ['Unloaded', 'MemoryExceeded']],
+    ['no change', LOADED, LOADED, []],
     [
-      'other numbers of the same waiting',
+      'other numbers in the same message',
       NO_MEMORY,
       status('False', 'MemoryResourceNotAvailable', '2Gi'),
       [],

@@ -10,16 +10,16 @@ import { eventuallyTrue } from '../../../support/eventually.ts';
 import { startV2Server } from '../../../support/v2-server.ts';
 import type { V2Server } from '../../../support/v2-server.ts';
 
-/** A hundred times as fast. */
+/** A clock that runs a hundred times as fast. */
 const hasty: Clock = {
   now: systemClock.now,
   monotonic: systemClock.monotonic,
   sleep: (span, signal) => systemClock.sleep(milliseconds(span / 100), signal),
 };
-/** Answers in time even so. */
+/** The server still answers in time. */
 const NAMES = ['a', 'b'];
 
-describe('asking a model server for readiness', () => {
+describe('polling a model server for readiness', () => {
   let server: V2Server;
   let connections: Agent;
   let poller: AgentFollower;
@@ -41,7 +41,7 @@ describe('asking a model server for readiness', () => {
 
   const phases = (): unknown[] => NAMES.map((name) => poller.models.get(name)?.phase);
 
-  it('tells which models answer, in a version that is not known', async () => {
+  it('reports which models are ready, without a version', async () => {
     await eventuallyTrue('both are known', () => phases().every((phase) => phase === 'Loading'));
     (server.loaded as Map<string, string>).set('a', 'weights');
     await eventuallyTrue('a is loaded', () => phases()[0] === 'Loaded');
@@ -50,7 +50,7 @@ describe('asking a model server for readiness', () => {
     expect(poller.silence).toBeUndefined();
   });
 
-  it('is silent about a server that is gone, keeps what it knew, and comes back', async () => {
+  it('reports silence when the server is gone, keeps the states, and recovers', async () => {
     await eventuallyTrue('heard', () => poller.silence === undefined);
     await server.crash();
     await eventuallyTrue('silent', () => poller.silence !== undefined);

@@ -10,9 +10,9 @@ const service = (annotations: Record<string, string>): InferenceService => ({
 const ON_DEMAND = { 'kserve-mms/residency': 'on-demand' };
 const BAD = { ...ON_DEMAND, 'kserve-mms/memory-budget': 'much' };
 
-it('tells what is not understood once, and again when it is something else or comes back', () => {
-  const told: string[] = [];
-  const doubts = createResidencyDoubts({ record: (_about, { reason }) => told.push(reason) });
+it('reports an invalid annotation once, and again when it changes or comes back', () => {
+  const reported: string[] = [];
+  const doubts = createResidencyDoubts({ record: (_about, { reason }) => reported.push(reason) });
   const looks: readonly (readonly [InferenceService | undefined, number])[] = [
     [service({}), 0],
     [service(ON_DEMAND), 0],
@@ -27,7 +27,7 @@ it('tells what is not understood once, and again when it is something else or co
   ];
   for (const [looked, sum] of looks) {
     doubts.looked(KEY, looked);
-    expect(told).toHaveLength(sum);
+    expect(reported).toHaveLength(sum);
   }
-  expect(new Set(told)).toEqual(new Set(['ResidencyNotUnderstood']));
+  expect(new Set(reported)).toEqual(new Set(['ResidencyNotUnderstood']));
 });

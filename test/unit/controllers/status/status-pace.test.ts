@@ -30,8 +30,8 @@ const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: nu
   return result.kind === 'wait' ? result.until - NOW : result.kind;
 };
 
-describe('what 10,000 models write of which 50 a second fall asleep or wake', () => {
-  it('is nothing in ten minutes', () => {
+describe('10,000 models of which 50 a second fall asleep or wake', () => {
+  it('cause no status write in ten minutes', () => {
     const states = Array.from({ length: 10_000 }, () => LOADED);
     let writes = 0;
     for (let change = 0; change < 50 * 600; change += 1) {
@@ -50,45 +50,45 @@ describe('what 10,000 models write of which 50 a second fall asleep or wake', ()
 
 describe('when a status is written', () => {
   it.each([
-    ['what holds already: never', { stored: LOADED }, 'nothing'],
+    ['unchanged: never', { stored: LOADED }, 'nothing'],
     ['loaded: at once', { stored: QUEUED }, 'write'],
-    ['loaded, the first thing there is to say: at once', {}, 'write'],
-    ['proved, the first thing there is to say: at once', { wanted: STANDBY }, 'write'],
-    ['proved again after trouble: at once', { stored: FAILED, wanted: STANDBY }, 'write'],
+    ['loaded, as the first status: at once', {}, 'write'],
+    ['loaded and asleep, as the first status: at once', { wanted: STANDBY }, 'write'],
+    ['asleep after a failure: at once', { stored: FAILED, wanted: STANDBY }, 'write'],
     [
-      'fallen asleep: an hour after the last write',
+      'asleep: an hour after the last write',
       { stored: LOADED, wanted: STANDBY, writtenAgo: 1000 },
       3_599_000,
     ],
     [
-      'woken, of 10,000: less than one write a second of them all',
+      'awake, of 10,000 models: less than one write a second for all',
       { stored: STANDBY, writtenAgo: 1000, modelCount: 10_000 },
       9_999_000,
     ],
     [
-      'fallen asleep, and another URL: at once',
+      'asleep, with another URL: at once',
       { stored: LOADED, wanted: { ...STANDBY, url: 'http://new' }, writtenAgo: 1000 },
       'write',
     ],
     ['failed: after other replicas had time to fail too', { stored: QUEUED, wanted: FAILED }, 500],
     ['failed half a second ago: now', { stored: QUEUED, wanted: FAILED, wantedFor: 500 }, 'write'],
-    ['no replica, a new model: not before the first pod may have come', { wanted: NO_REPLICAS }, 3000],
-    ['no replica for three seconds: now', { wanted: NO_REPLICAS, wantedFor: 3000 }, 'write'],
-    ['no replica any more: at once', { stored: LOADED, wanted: NO_REPLICAS }, 'write'],
-    ['on the way, new: not before it lasts', { wanted: QUEUED, settled: false }, 3000],
-    ['on the way for three seconds: now', { wanted: QUEUED, settled: false, wantedFor: 3000 }, 'write'],
+    ['a new model without replicas: after the first pod may have started', { wanted: NO_REPLICAS }, 3000],
+    ['without replicas for three seconds: at once', { wanted: NO_REPLICAS, wantedFor: 3000 }, 'write'],
+    ['no longer any replica: at once', { stored: LOADED, wanted: NO_REPLICAS }, 'write'],
+    ['in progress, new: after three seconds', { wanted: QUEUED, settled: false }, 3000],
+    ['in progress for three seconds: at once', { wanted: QUEUED, settled: false, wantedFor: 3000 }, 'write'],
     [
-      'from one state on the way to the next: a minute after',
+      'from one state in progress to the next: a minute after the last write',
       { stored: QUEUED, wanted: LOADING, settled: false, wantedFor: 3000, writtenAgo: 3000 },
       57_000,
     ],
     [
-      'an update of a loaded model that takes long',
+      'a slow update of a loaded model',
       { stored: LOADED, wanted: LOADING, settled: false, wantedFor: 3000 },
       'write',
     ],
     [
-      'an agent that may answer yet: not before it is given up',
+      'an agent that may still answer: after its grace period',
       {
         stored: LOADED,
         wanted: QUEUED,
@@ -99,7 +99,7 @@ describe('when a status is written', () => {
       9000,
     ],
     [
-      'other words for the same: seldom',
+      'only another message: rarely',
       { stored: FAILED, wanted: status('False', 'Failed', 'pod b: 404'), wantedFor: 5000, writtenAgo: 4000 },
       6000,
     ],
@@ -108,13 +108,13 @@ describe('when a status is written', () => {
   });
 });
 
-describe('a state on the way that found no turn', () => {
+describe('a state in progress without a turn', () => {
   it.each([
     ['alone', 1, 2000],
     ['among forty', 40, 2000],
     ['among a thousand', 1000, 50_000],
     ['among a hundred thousand', 100_000, 60_000],
-  ])('%s, of twenty turns a second, waits', (_how, held, expected) => {
+  ])('%s, with twenty turns a second, waits', (_how, held, expected) => {
     expect(untilNextTry(held, 20)).toBe(expected);
   });
 });

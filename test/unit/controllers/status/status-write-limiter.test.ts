@@ -5,7 +5,7 @@ import { fakeClock } from '../../../support/clocks.ts';
 
 const SPENT = 50;
 
-/** A limiter whose burst one namespace has used up, and that holds back a thousand of its keys. */
+/** A limiter whose burst one namespace has used, and that delays a thousand of its keys. */
 function beset() {
   const clock = fakeClock();
   const turns = createStatusWriteLimiter(clock);
@@ -15,7 +15,7 @@ function beset() {
   return { clock, turns, noisy };
 }
 
-it('keeps the next turn but one for a namespace that was held back, however often another asks', async () => {
+it('keeps the turn after the next for a delayed namespace, however often another one asks', async () => {
   const { clock, turns, noisy } = beset();
   const quiet = objectKey('quiet', 'm');
   expect(turns.take(quiet, 0)).toBe(false);
@@ -28,7 +28,7 @@ it('keeps the next turn but one for a namespace that was held back, however ofte
   expect(turns.take(quiet, 0)).toBe(true);
 });
 
-it('tells a namespace with little to write to come again soon, and one with much later', () => {
+it('returns a short delay to a namespace with few writes, and a long one to a namespace with many', () => {
   const { turns, noisy } = beset();
   const quiet = objectKey('quiet', 'm');
   turns.take(quiet, 0);
@@ -36,7 +36,7 @@ it('tells a namespace with little to write to come again soon, and one with much
   expect(turns.retryAfter(noisy(0))).toBe(60_000);
 });
 
-it('keeps no turn for a namespace that has nothing to write any more', async () => {
+it('keeps no turn for a namespace that has nothing left to write', async () => {
   const { clock, turns, noisy } = beset();
   const quiet = objectKey('quiet', 'm');
   turns.take(quiet, 0);
@@ -49,7 +49,7 @@ it('keeps no turn for a namespace that has nothing to write any more', async () 
   ]);
 });
 
-it('writes nothing that is on its way of a namespace whose models wait for a look in crowds', () => {
+it('delays states in progress of a namespace with many models waiting for a check', () => {
   const turns = createStatusWriteLimiter(fakeClock());
   expect(turns.take(objectKey('noisy', 'm'), 101)).toBe(false);
   expect(turns.take(objectKey('quiet', 'm'), 1)).toBe(true);

@@ -9,21 +9,21 @@ import { recordingLogger } from '../../../support/logs.ts';
 
 const lease = (holderIdentity: string, resourceVersion = 'same'): Lease => ({
   metadata: { name: 'kserve-controller-manager-leader-lock', namespace: 'kserve', resourceVersion },
-  // The clock of another machine: nothing may rest on it.
+  // From the clock of another machine, so nothing may depend on it.
   spec: { holderIdentity, leaseDurationSeconds: 15, renewTime: '2001-01-01T00:00:00.000000Z' },
 });
 /** KServe's leader renews every two seconds. */
 const alive = (second: number): Lease => lease('kserve', String(Math.floor(second / 2)));
 const dead = (): Lease => lease('kserve');
 
-/** A client that shows this Lease at each second. */
+/** A client that returns this Lease at each second. */
 function showing(clock: FakeClock, at: (second: number) => Lease): ApiClient {
   const started = clock.now();
   const get = () => Promise.resolve(at((clock.now() - started) / 1000));
   return { get } as unknown as ApiClient;
 }
 
-/** The seconds in which predictors were looked after, within two minutes, or why the manager did not start. */
+/** For each of 120 seconds, whether predictors were reconciled, or the error that prevented the start. */
 async function worked(at: (second: number) => Lease): Promise<unknown> {
   const clock = fakeClock();
   const ending = new AbortController();
@@ -49,17 +49,17 @@ async function worked(at: (second: number) => Lease): Promise<unknown> {
   return refused ?? seen;
 }
 
-/** In which seconds that changes. */
+/** The seconds in which that changes. */
 const changes = (seen: readonly boolean[]): number[] =>
   seen.flatMap((now, second) => (now === (seen[second - 1] ?? false) ? [] : [second]));
 
-describe('predictors are looked after', () => {
+describe('predictors are reconciled', () => {
   it.each([
-    ['at once where nobody holds the Lease', () => lease(''), [0]],
-    ['at once where a manager of ours holds it', () => lease('kserve-mms/elsewhere'), [0]],
-    ['once a holder that has died was waited out, and from then on', dead, [15]],
+    ['at once when nothing holds the Lease', () => lease(''), [0]],
+    ['at once when another kserve-mms manager holds it', () => lease('kserve-mms/elsewhere'), [0]],
+    ['after the Lease of a dead holder has expired', dead, [15]],
     [
-      'but not while KServe’s controllers run, which came later',
+      'but not while KServe’s controllers run, which started later',
       (second: number) => (second < 20 || second >= 60 ? lease('') : alive(second)),
       [0, 30, 60],
     ],
@@ -72,7 +72,7 @@ describe('predictors are looked after', () => {
     expect(changes((await worked(at)) as boolean[])).toEqual(expected);
   });
 
-  it('not at all where KServe’s controllers run', async () => {
+  it('not at all while KServe’s controllers run', async () => {
     expect(await worked(alive)).toEqual(
       expect.objectContaining({
         code: 'KSERVE_RUNS',

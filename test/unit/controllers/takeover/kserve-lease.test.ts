@@ -11,7 +11,10 @@ const lease = (holderIdentity: string, resourceVersion = '1'): Lease => ({
   spec: { holderIdentity, leaseDurationSeconds: 15 },
 });
 
-/** Claims with a client that shows this at each second; resolves with what became of it within a minute, and when. */
+/**
+ * Claims with a client that returns this Lease at each second. Resolves with the outcome and the second,
+ * within a minute.
+ */
 async function claim(at: (second: number) => Lease): Promise<{ after: number; outcome: string }> {
   const clock = fakeClock();
   const started = clock.now();
@@ -31,27 +34,27 @@ async function claim(at: (second: number) => Lease): Promise<{ after: number; ou
 
 describe("before a takeover, KServe's Lease", () => {
   it.each([
-    { name: 'when nobody holds it is taken at once', at: () => lease(''), after: 0, outcome: 'claimed' },
+    { name: 'without a holder is taken at once', at: () => lease(''), after: 0, outcome: 'claimed' },
     {
-      name: 'when ours already is taken at once',
+      name: 'held by kserve-mms is taken at once',
       at: () => lease('kserve-mms/ns'),
       after: 0,
       outcome: 'claimed',
     },
     {
-      name: 'of a holder that has died is waited out',
+      name: 'of a dead holder is taken after it expires',
       at: () => lease('kserve'),
       after: 15,
       outcome: 'claimed',
     },
     {
-      name: 'that is given back meanwhile is taken',
+      name: 'released meanwhile is taken',
       at: (second: number) => lease(second < 3 ? 'kserve' : ''),
       after: 3,
       outcome: 'claimed',
     },
     {
-      name: 'that cannot be read is asked for again',
+      name: 'is read again after an error',
       at: (second: number) => {
         if (second < 5) throw new Error('no route');
         return lease('');
@@ -60,7 +63,7 @@ describe("before a takeover, KServe's Lease", () => {
       outcome: 'claimed',
     },
     {
-      name: 'of a holder that renews it ends the start, with who and what to do',
+      name: 'of a live holder ends the start with an error that names the holder and the solution',
       at: (second: number) => lease('kserve-pod_1', String(Math.floor(second / 2))),
       after: 2,
       outcome: expect.stringMatching(/kserve-pod_1 holds .* manifests\/overlays\/takeover-kserve/),

@@ -12,7 +12,7 @@ import type { EnvtestMirror, MirrorFaults } from '../../../support/envtest-mirro
 
 let work: string;
 let mirror: EnvtestMirror | undefined;
-/** Nothing listens there: a refused connection is what no network looks like at its quickest. */
+/** No server listens here: a refused connection is the fastest form of no network. */
 let noIndex: string;
 let progress: string[];
 
@@ -52,12 +52,12 @@ async function withMirror(faults?: MirrorFaults): Promise<EnvtestMirror> {
   return mirror;
 }
 
-/** A `go` that answers `version` and writes its last argument but one's file, or fails. */
+/** A `go` that accepts `version` and writes the file named with -o, or fails. */
 async function withGo(script: string): Promise<NodeJS.ProcessEnv> {
   await mkdir(join(work, 'module'), { recursive: true });
   await writeFile(join(work, 'module', 'go.mod'), 'module m\n\nrequire (\n\tk8s.io/kubernetes v1.36.3\n)\n');
   await writeProgram(join(work, 'go-bin'), 'go', script);
-  // kubectl keeps a cache in its home, which without one is the working directory.
+  // kubectl keeps a cache in HOME, and without HOME in the working directory.
   return { PATH: `${join(work, 'go-bin')}:/usr/bin:/bin`, HOME: work };
 }
 const WORKING_GO = `[ "$1" = version ] && exit 0
@@ -71,7 +71,7 @@ async function failure(of: BinaryOptions): Promise<BinariesNotFoundError> {
 }
 
 describe('etcd and kube-apiserver come from', () => {
-  it('KUBEBUILDER_ASSETS, before everything else', async () => {
+  it('KUBEBUILDER_ASSETS, before anything else', async () => {
     const assetsDirectory = await withPrograms(join(work, 'assets'));
     await withPrograms(join(work, 'cache', 'v1.36.1'));
     const found = await findBinaries(options({ assetsDirectory }));
@@ -84,13 +84,13 @@ describe('etcd and kube-apiserver come from', () => {
     });
   });
 
-  it('KUBEBUILDER_ASSETS, with the kubectl that lies there', async () => {
+  it('KUBEBUILDER_ASSETS, with its kubectl', async () => {
     const assetsDirectory = await withPrograms(join(work, 'assets'), ['etcd', 'kube-apiserver', 'kubectl']);
     const found = await findBinaries(options({ assetsDirectory }));
     expect(found.kubectl).toBe(join(assetsDirectory, 'kubectl'));
   });
 
-  it('the newest complete directory of the wanted minor in the cache, before a download', async () => {
+  it('the newest complete directory of the requested minor in the cache, before a download', async () => {
     const { requests } = await withMirror();
     const cache = join(work, 'cache');
     await withPrograms(join(cache, 'v1.36.2'));
@@ -101,7 +101,7 @@ describe('etcd and kube-apiserver come from', () => {
     expect(requests).toEqual([]);
   });
 
-  it('a download, which the next time is in the cache', async () => {
+  it('a download, and then from the cache', async () => {
     const { requests } = await withMirror();
     const found = await findBinaries(options());
     expect(found).toMatchObject({ source: 'download', directory: join(work, 'cache', 'v1.36.7') });
@@ -111,7 +111,7 @@ describe('etcd and kube-apiserver come from', () => {
     expect(requests).toEqual(['/index.yaml', '/envtest.tar.gz']);
   });
 
-  it('one download for several that ask at once', async () => {
+  it('one download for concurrent callers', async () => {
     const { requests } = await withMirror();
     const found = await Promise.all([1, 2, 3, 4].map(() => findBinaries(options())));
     expect(new Set(found.map(({ directory }) => directory)).size).toBe(1);
@@ -126,7 +126,7 @@ describe('etcd and kube-apiserver come from', () => {
     expect(existsSync(found.kubeApiserver)).toBe(true);
   });
 
-  it('a build with Go of the pinned version, when there is no download', async () => {
+  it('a build with Go of the pinned version, when the download fails', async () => {
     const found = await findBinaries(options({ environment: await withGo(WORKING_GO) }));
     expect(found).toMatchObject({ source: 'go-build', directory: join(work, 'cache', 'v1.36.3') });
     expect(await readFile(found.kubeApiserver, 'utf8')).toBe(
@@ -145,7 +145,7 @@ describe('etcd and kube-apiserver come from', () => {
     ['v1.34.9', 'a build'],
     ['v1.38.0', 'a build'],
     ['v2.36.0', 'a build'],
-    ['nothing that is a version', 'a build'],
+    ['not a version', 'a build'],
   ])('a build with Go, with kubectl %s in the PATH: kubectl comes from %s', async (version, from) => {
     const environment = await withGo(WORKING_GO);
     const answer = JSON.stringify({ clientVersion: { gitVersion: version } });
@@ -156,7 +156,7 @@ describe('etcd and kube-apiserver come from', () => {
 });
 
 describe('when no source works', () => {
-  it('one error names each with its reason, and the ways out', async () => {
+  it('one error lists each with its reason, and the solutions', async () => {
     const error = await failure(
       options({ assetsDirectory: await withPrograms(join(work, 'assets'), ['etcd']) }),
     );
@@ -175,14 +175,10 @@ describe('when no source works', () => {
   });
 
   it.each<[string, MirrorFaults, RegExp]>([
-    [
-      'a checksum that does not match',
-      { sha512: 'beef'.repeat(32) },
-      /not the file that the index describes/,
-    ],
+    ['a wrong checksum', { sha512: 'beef'.repeat(32) }, /not the file that the index describes/],
     ['an archive without kube-apiserver', { programs: ['etcd'] }, /holds no kube-apiserver/],
-    ['an archive that cannot be had', { archiveStatus: 404 }, /HTTP 404/],
-  ])('nothing stays in the cache after %s', async (_what, faults, reason) => {
+    ['a missing archive', { archiveStatus: 404 }, /HTTP 404/],
+  ])('the cache is empty after %s', async (_what, faults, reason) => {
     await withMirror(faults);
     const { attempts } = await failure(options());
     expect(attempts.find(({ source }) => source === 'download')?.reason).toMatch(reason);
@@ -205,7 +201,7 @@ describe('when no source works', () => {
     expect(await readdir(join(work, 'cache'))).toEqual([]);
   });
 
-  it('a cache that cannot be written is named', async () => {
+  it('the error names a cache that is not writable', async () => {
     await withMirror();
     await writeFile(join(work, 'file'), '');
     const error = await failure(options({ cache: join(work, 'file', 'cache') }));
@@ -214,7 +210,7 @@ describe('when no source works', () => {
 });
 
 describe('the lock of the cache', () => {
-  it('is taken over from a process that is gone', async () => {
+  it('is taken over from a process that no longer exists', async () => {
     await withMirror();
     const lock = join(work, 'cache', '.lock');
     await mkdir(lock, { recursive: true });

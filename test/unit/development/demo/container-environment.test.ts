@@ -8,7 +8,7 @@ const from = (name: string, key: string, optional?: boolean) => ({
 });
 const read = () => Promise.resolve(secret);
 
-it('is what kubelet makes of references to Secrets and to variables before', async () => {
+it('expands references to Secrets and to earlier variables as kubelet does', async () => {
   const variables = [
     { name: 'EARLY', value: '$(S3_ENDPOINT)' },
     from('S3_ENDPOINT', 'S3_ENDPOINT'),
@@ -24,6 +24,6 @@ it('is what kubelet makes of references to Secrets and to variables before', asy
   });
 });
 
-it('no container starts without a key that it refers to', async () => {
+it('a container with a reference to a missing key does not start', async () => {
   await expect(containerEnvironment([from('A', 'none')], read)).rejects.toThrow('no key none in Secret s');
 });

@@ -5,14 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pythonEnvironment } from '../../../../src/development/demo/python-environment.ts';
 import { milliseconds } from '../../../../src/lib/clock.ts';
 
-/** Makes an environment whose pip waits for a file, as one that downloads half a gigabyte would. */
+/** Creates an environment whose pip waits for a file, as if it downloaded half a gigabyte. */
 const PYTHON = `#!/bin/sh
 mkdir -p "$3/bin"
 printf '#!/bin/sh\\nuntil [ -e "$GO" ]; do sleep 0.01; done\\n' > "$3/bin/pip"
 chmod +x "$3/bin/pip"
 `;
 
-describe('an environment of Python', () => {
+describe('a Python environment', () => {
   let directory: string;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'kserve-mms-python-'));
@@ -23,7 +23,7 @@ describe('an environment of Python', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
 
-  it('says again and again that it is being installed', async () => {
+  it('repeatedly reports its installation', async () => {
     const go = join(directory, 'go');
     const said: string[] = [];
     const options = {
@@ -41,7 +41,7 @@ describe('an environment of Python', () => {
       expect.stringMatching(/^ {2}… R 1: \d+ s$/),
       expect.stringMatching(/^ {2}… R 1: \d+ s$/),
     ]);
-    // The second time it is there.
+    // It is already installed the second time.
     const before = said.length;
     expect(await pythonEnvironment(options)).toMatchObject({ kind: 'ready' });
     expect(said).toHaveLength(before);

@@ -14,12 +14,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-/** A server that answers with its process number. */
+/** A server that responds with its process id. */
 const SERVER = `require('node:http').createServer((_, response) => response.end(String(process.pid)))
   .listen(Number(process.argv[1]), '127.0.0.1', () => console.log('up'))`;
 
 describe('a container of a local pod', () => {
-  it('is restarted when it dies, says so, keeps its log, and ends when it is stopped', async () => {
+  it('is restarted when it dies, reports it, keeps its log, and ends when it is stopped', async () => {
     const [port = 0] = await freePorts(1);
     const url = `http://127.0.0.1:${port}/`;
     const said: string[] = [];
@@ -53,7 +53,7 @@ describe('a container of a local pod', () => {
     expect(said).toHaveLength(2);
   });
 
-  it('waits as kubelet does before it is restarted', () => {
+  it('has the restart delays of kubelet', () => {
     const waits = Array.from({ length: 8 }, (_, restarts) => restartDelay(restarts) / 1000);
     expect(waits).toEqual([0, 10, 20, 40, 80, 160, 300, 300]);
   });

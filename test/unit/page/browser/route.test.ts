@@ -4,7 +4,7 @@ import type { Route } from '../../../../src/page/browser/route.ts';
 
 const service = { kind: 'service', namespace: 'ns', name: 'a', filter: '', state: '', from: 0 } as const;
 
-describe('the address of what is looked at', () => {
+describe('the route of the page', () => {
   it.each<[string, Route, string]>([
     ['#/', { kind: 'services', filter: '', multiModel: false, from: 0 }, '/api/v1/inferenceservices'],
     [
@@ -42,13 +42,13 @@ describe('the address of what is looked at', () => {
     ['#/ns/a/b/c', 'services'],
     ['#/%E0%A4%A/b', 'services'],
     ['#/ns/a?state=nonsense&from=-7', 'service'],
-  ])('%s, which is none of ours, leads to %s', (hash, kind) => {
+  ])('%s is invalid and leads to %s', (hash, kind) => {
     const route = routeOf(hash);
     expect(route.kind).toBe(kind);
     expect(addressOf(route)).not.toMatch(/nonsense|-7/);
   });
 
-  it('keeps the view when only the question changes', () => {
+  it('keeps the view when only the query changes', () => {
     expect(isSameView(service, { ...service, filter: 'x', state: 'Failed', from: 100 })).toBe(true);
     expect(isSameView(service, { ...service, name: 'b' })).toBe(false);
     expect(isSameView(service, { kind: 'model', namespace: 'ns', name: 'a', model: 'm' })).toBe(false);

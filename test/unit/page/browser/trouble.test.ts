@@ -12,7 +12,7 @@ const obstacle = (reason: string, count: number, message: string): Obstacle => (
   ...{ reason, count, message, model: 'iris', since: '' },
 });
 
-describe('what is in the way of an InferenceService', () => {
+describe('the problems of an InferenceService', () => {
   it.each<[string, Partial<ServiceRow>, string[]]>([
     ['nothing', {}, []],
     [
@@ -21,12 +21,12 @@ describe('what is in the way of an InferenceService', () => {
       ['iris: no such key'],
     ],
     [
-      'three failures, and an InferenceService that is not ready because of them',
+      'three failures, and an InferenceService that is therefore not ready',
       { ready: 'False', models: { ...NONE, Failed: 3 }, obstacles: [obstacle('Failed', 3, 'no such key')] },
       ['iris: no such key (and 2 more)'],
     ],
     [
-      'models that wait, each for its reason',
+      'models that wait for different reasons',
       {
         models: { ...NONE, Waiting: 4 },
         obstacles: [
@@ -37,7 +37,7 @@ describe('what is in the way of an InferenceService', () => {
       ['iris: it needs 1Gi (and 2 more)', 'iris: no framework'],
     ],
     [
-      'more reasons than there is room for',
+      'more reasons than fit',
       {
         models: { ...NONE, Waiting: 6 },
         obstacles: ['A', 'B', 'C', 'D', 'E'].map((reason, index) =>
@@ -47,11 +47,11 @@ describe('what is in the way of an InferenceService', () => {
       ['iris: A', 'iris: B', 'iris: C', 'and 3 models more, for other reasons'],
     ],
     [
-      'models that wait for an InferenceService that is not there',
+      'models that wait for a missing InferenceService',
       { exists: false, models: { ...NONE, Waiting: 3 }, obstacles: [obstacle('X', 3, 'it waits')] },
       ['not there: its models wait for it'],
     ],
-    ['a model of its own', { multiModel: false }, ['serves a model of its own']],
+    ['an InferenceService with a model of its own', { multiModel: false }, ['serves a model of its own']],
   ])('%s', (_what, change, wanted) => {
     expect(troubleLines({ ...ROW, ...change })).toEqual(wanted);
   });

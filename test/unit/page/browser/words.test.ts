@@ -8,7 +8,7 @@ import {
   residentText,
 } from '../../../../src/page/browser/words.ts';
 
-describe('the words of the page', () => {
+describe('the texts of the page', () => {
   it.each([
     [0, '0 B'],
     [1023, '1023 B'],
@@ -17,11 +17,11 @@ describe('the words of the page', () => {
     [1_077_936_128, '1 GiB'],
     [1000 * 2 ** 20, '1000 MiB'],
     [2 ** 63, '8192 PiB'],
-  ])('%i bytes', (bytes, text) => {
+  ])('show %i bytes', (bytes, text) => {
     expect(bytesText(bytes)).toBe(text);
   });
 
-  it('count', () => {
+  it('show counts', () => {
     expect([countText(1, 'model'), countText(0, 'model'), countText(10_000, 'model')]).toEqual([
       '1 model',
       '0 models',
@@ -29,7 +29,7 @@ describe('the words of the page', () => {
     ]);
   });
 
-  it('compare what is declared with what there is', () => {
+  it('show the declared memory and the limit', () => {
     expect(memoryText({ declared: 2 ** 20, limit: 2 ** 30 })).toBe('1 MiB of 1 GiB');
     expect(memoryText({ declared: 0, limit: null })).toBe('0 B, no limit');
   });
@@ -39,11 +39,11 @@ describe('the words of the page', () => {
     [1, 0, 4, '1 request; mean 4 ms'],
     [1_024, 3, 1_234, '1,024 requests, 3 failed; mean 1.2 s'],
     [7, 7, null, '7 requests, 7 failed'],
-  ])('say %i requests, %i failed', (requests, errors, meanMs, text) => {
+  ])('show %i requests, %i failed', (requests, errors, meanMs, text) => {
     expect(requestsText({ requests, errors, meanMs, p99Ms: null })).toBe(text);
   });
 
-  it('say what is in memory, as far as it is known', () => {
+  it('show what is known of the memory in use', () => {
     const nothing = { resident: 3, budget: null, declared: null, measured: null, hits: 0, misses: 0 };
     const mib = 2 ** 20;
     expect(residentText(nothing)).toBe('not known');

@@ -3,7 +3,7 @@ import { chooseProxy, readProxyRules } from '../../../../../src/agent/sources/pr
 import { namesProxy } from '../../../../../src/agent/sources/proxy/proxy-variables.decide.ts';
 import type { ProxyEnvironment } from '../../../../../src/agent/sources/proxy/proxy-variables.decide.ts';
 
-/** The variable whose proxy a URL goes by, or `direct`. */
+/** The variable of the proxy for a URL, or `direct`. */
 function way(env: ProxyEnvironment, url: string): string {
   const choice = chooseProxy(readProxyRules(env), new URL(url));
   return choice.kind === 'proxy' ? choice.proxy.variable : choice.kind;
@@ -11,7 +11,7 @@ function way(env: ProxyEnvironment, url: string): string {
 
 const BOTH = { HTTP_PROXY: 'http://p:1', HTTPS_PROXY: 'http://s:2' };
 
-/** Each answer is that of golang.org/x/net/http/httpproxy v0.61.0 to the same question. */
+/** Each expected value is the result of golang.org/x/net/http/httpproxy v0.61.0. */
 describe('NO_PROXY', () => {
   it.each([
     ['', 'http://models.example.com/m', 'HTTP_PROXY'],
@@ -61,7 +61,7 @@ describe('NO_PROXY', () => {
     ['fd00::7', 'http://[fd00::8]/m', 'HTTP_PROXY'],
     ['[fd00::7]:9000', 'http://[fd00::7]:9000/m', 'direct'],
     ['[fd00::7]:9000', 'http://[fd00::7]/m', 'HTTP_PROXY'],
-  ])('%j: %s goes %s', (list, url, expected) => {
+  ])('%j: %s uses %s', (list, url, expected) => {
     expect(way({ ...BOTH, NO_PROXY: list }, url)).toBe(expected);
   });
 });
@@ -69,7 +69,7 @@ describe('NO_PROXY', () => {
 describe('the variable that applies', () => {
   it.each<[string, ProxyEnvironment, string]>([
     ['none', {}, 'direct'],
-    ['the one of the other scheme', { HTTPS_PROXY: 'http://s:2' }, 'direct'],
+    ['the other scheme', { HTTPS_PROXY: 'http://s:2' }, 'direct'],
     ['in lower case', { http_proxy: 'http://p:1' }, 'http_proxy'],
     ['in both', { http_proxy: 'http://q:1', HTTP_PROXY: 'http://p:1' }, 'HTTP_PROXY'],
     ['empty in upper case', { http_proxy: 'http://q:1', HTTP_PROXY: '' }, 'http_proxy'],
@@ -79,7 +79,7 @@ describe('the variable that applies', () => {
       { HTTP_PROXY: 'http://p:1', NO_PROXY: 'b', no_proxy: 'a.test' },
       'HTTP_PROXY',
     ],
-    ['ALL_PROXY, which Go does not know', { ALL_PROXY: 'http://p:1' }, 'direct'],
+    ['ALL_PROXY, which Go ignores', { ALL_PROXY: 'http://p:1' }, 'direct'],
   ])('%s', (_, env, expected) => {
     expect(way(env, 'http://a.test/m')).toBe(expected);
   });
@@ -89,12 +89,12 @@ describe('the variable that applies', () => {
     [{ HTTP_PROXY: '', https_proxy: '' }, false],
     [{ NO_PROXY: '*' }, false],
     [{ https_proxy: 'http://s:2' }, true],
-  ])('%j names a proxy: %s', (env, expected) => {
+  ])('whether %j names a proxy: %s', (env, expected) => {
     expect(namesProxy(env)).toBe(expected);
   });
 });
 
-describe('what a variable may hold', () => {
+describe('the value of a variable', () => {
   it.each([
     ['http://proxy:3128', 'http://proxy:3128/', undefined],
     ['https://proxy', 'https://proxy/', undefined],
@@ -116,13 +116,13 @@ describe('what a variable may hold', () => {
     'http://proxy:port',
     'http://me:s3cr3t%@proxy',
     'socks5://me:s3cr3t@proxy',
-  ])('not %s, which is not quoted', (value) => {
+  ])('rejects %s without printing it', (value) => {
     const choice = chooseProxy(readProxyRules({ HTTP_PROXY: value }), new URL('http://a.test'));
     expect(choice).toMatchObject({ kind: 'unusable', variable: 'HTTP_PROXY' });
     expect(JSON.stringify(choice)).not.toContain('s3cr3t');
   });
 
-  it('what cannot be used does no harm where it does not apply', () => {
+  it('an invalid value has no effect where it does not apply', () => {
     const env = { HTTP_PROXY: '://', HTTPS_PROXY: 'http://s:2', NO_PROXY: 'inside.test' };
     expect(way(env, 'https://a.test')).toBe('HTTPS_PROXY');
     expect(way(env, 'http://inside.test')).toBe('direct');
