@@ -170,7 +170,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/unit/**/*.ts'],
+    files: ['test/**/*.ts', 'bench/**/*.ts', 'bench/**/*.mts', 'image/**/*.ts', 'reference/**/*.ts'],
     plugins: { house },
     rules: { 'house/plain-words': ['error', { titles: true }] },
   },

@@ -13,21 +13,24 @@ import { monotonicMs } from './load/monotonic.ts';
 import { MODEL_SERVER_PORT } from './load/start-model-server.ts';
 import type { Program } from './report/results.ts';
 
-/** An agent as a pod would start it, beside the benchmark's model server. */
+/** An agent as in a pod, beside the benchmark's model server. */
 export interface BenchAgent {
   readonly pid: number;
   readonly port: number;
-  /** Where ours tells its status and metrics. */
+  /** The port of our agent's status and metrics. */
   readonly statusPort: number;
-  /** Monotonic milliseconds of the moment before it was started. */
+  /** Monotonic milliseconds, just before the start. */
   readonly startedAt: number;
-  /** Makes this the models.json of the mounted ConfigMap; resolves with the moment before it, in monotonic milliseconds. */
+  /**
+   * Writes this models.json to the mounted ConfigMap. Resolves with the time just before it, in monotonic
+   * milliseconds.
+   */
   apply(models: readonly BenchModel[]): Promise<number>;
   /** Resolves once kubelet's probe gets 200. */
   ready(): Promise<void>;
-  /** An agent that ends early is an error. */
+  /** An early end of the agent is an error. */
   readonly ended: Promise<never>;
-  /** Ends the process, and leaves its files until `stop`. */
+  /** Ends the process, and keeps its files until `stop`. */
   halt(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -38,11 +41,11 @@ export interface BenchModel {
 }
 
 interface Surroundings {
-  /** Where the model server looks for models; a new directory otherwise. */
+  /** The model server's model directory; a new directory by default. */
   readonly modelDir?: string;
-  /** Credentials, as the webhook gives them to the container. */
+  /** The credentials that the webhook gives to the container. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** More of the agent's arguments. */
+  /** Additional arguments of the agent. */
   readonly flags?: readonly string[];
 }
 
@@ -57,7 +60,7 @@ export async function startBenchAgent(
   await mkdir(modelDir, { recursive: true });
   const mount = await mountConfigMap(configDir);
   const apply = async (wanted: readonly BenchModel[]): Promise<number> => {
-    // Before the swap rather than after it: an agent sees it while this process still tidies up.
+    // Taken before the swap, because an agent may notice the swap before this process continues.
     const at = monotonicMs();
     await mount.update({ 'models.json': modelsJson(wanted) });
     return at;
@@ -108,7 +111,7 @@ type Command = readonly [
 
 async function commandOf(contender: Program, statusPort: number): Promise<Command> {
   if (contender === 'kserve') return [(await kservePrograms()).agent, [], [], {}];
-  // The image's own command and environment, but for where it lies.
+  // The image's own command and environment, except for its path.
   return [process.execPath, [...NODE_FLAGS, AGENT], ['--status-port', String(statusPort)], ALLOCATOR];
 }
 

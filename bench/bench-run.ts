@@ -2,12 +2,12 @@ import { MmsError } from '../src/lib/errors.ts';
 import type { Plan } from './plan.ts';
 import type { Contender, PartName, Sample } from './report/results.ts';
 
-/** What a part is given. */
+/** The inputs of a part. */
 export interface BenchRun {
   readonly plan: Plan;
-  /** Keeps what a run gave. */
+  /** Records the figures of a run. */
   record(contender: Contender, sample: Sample): void;
-  /** A line for a person who waits. */
+  /** Prints a line of progress. */
   say(line: string): void;
 }
 
@@ -26,14 +26,14 @@ export interface Recorded {
   readonly sample: Sample;
 }
 
-/** Runs the contenders in turns, so that whatever else the machine does falls on all alike. */
+/** Runs the contenders in turns, so that other load on the machine affects all alike. */
 export async function alternate<C extends Contender>(
   contenders: readonly C[],
   rounds: number,
   run: (contender: C, round: number) => Promise<void>,
 ): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
-    // Each goes first in turn: what a predecessor leaves in the machine's caches falls on all alike, too.
+    // They take turns in going first, because the first run leaves the machine's caches in another state.
     for (const [index] of contenders.entries()) {
       const contender = contenders[(index + round) % contenders.length];
       if (contender !== undefined) await run(contender, round);

@@ -8,7 +8,7 @@ import type { Machine } from './report/results.ts';
 
 const run = promisify(execFile);
 
-/** What the figures depend on; nothing that names the machine. */
+/** The properties that the figures depend on, without the machine's name. */
 export async function machineFacts(): Promise<Machine> {
   const { kubeApiserver } = await findBinaries(binaryOptions(process.env, () => undefined));
   const [kubernetes, go] = await Promise.all([
@@ -20,7 +20,7 @@ export async function machineFacts(): Promise<Machine> {
     cpu: all[0]?.model.trim() ?? 'unknown',
     cores: all.length,
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    // The number alone: what follows it names a build.
+    // Only the number, because the rest names a build.
     kernel: /^\d+\.\d+/.exec(release())?.[0] ?? release(),
     node: process.version.slice(1),
     go: go.stdout.trim().replace(/^go/, ''),

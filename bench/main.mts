@@ -1,4 +1,4 @@
-/** `npm run bench`: runs the parts, prints the tables, and leaves them in bench/results. */
+/** `npm run bench`: runs the parts, prints the tables, and writes them to bench/results. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { kservePrograms } from '../test/support/kserve-programs.ts';
 import { type Part, PartSkippedError, type Recorded } from './bench-run.ts';
@@ -27,7 +27,7 @@ const PARTS: Readonly<Record<PartName, Part>> = {
   ...{ 'first-prediction': firstPrediction, footprint, scale },
 };
 const PLANS = { whole: WHOLE, short: SHORT, guard: GUARD };
-/** As jest writes its own, for the summary of a check. */
+/** In the format of jest's results, for the summary of a check. */
 const GUARD_RESULTS = new URL('../test-results/guard.json', import.meta.url);
 const RESULTS = new URL('results/', import.meta.url);
 
@@ -69,7 +69,7 @@ async function ranPart(part: PartName): Promise<boolean> {
   }
 }
 
-/** After each part, so that a run that is ended early has not been for nothing. */
+/** Written after each part, so that an interrupted run keeps its results. */
 async function keep(): Promise<void> {
   if (options.plan === 'guard') return;
   const earlier = await readFile(new URL('latest.json', RESULTS), 'utf8').then(

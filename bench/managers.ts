@@ -13,15 +13,15 @@ import { startTestManager } from '../test/support/manager.ts';
 import { shippedManager } from '../test/support/shipped-manager.ts';
 import type { Program } from './report/results.ts';
 
-/** An API server of its own with a manager, or with none; neither inherits what the other has left. */
+/** A separate API server with a manager, or with none, so that no run sees the objects of another. */
 export interface BenchCluster {
   readonly controlPlane: ControlPlane;
   readonly client: ApiClient;
   /** 0 without a manager. */
   readonly managerPid: number;
-  /** From the start of the manager's process until it said that it was ready. */
+  /** From the start of the manager's process until it was ready. */
   readonly readyMs: number;
-  /** A multi-model InferenceService with an empty models.json. */
+  /** Creates a multi-model InferenceService with an empty models.json. */
   predictor(name: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -32,7 +32,7 @@ interface StartedManager {
   stop(): Promise<unknown>;
 }
 
-/** User agents of the managers' requests, as the API server's audit log has them. */
+/** The user agents of the managers' requests in the API server's audit log. */
 export const USER_AGENTS = {
   kserve: /^manager\//,
   ours: /^kserve-mms\/\d/,
@@ -58,7 +58,7 @@ export async function startBenchCluster(
     ...{ controlPlane, client, managerPid: manager.pid, readyMs: manager.readyMs },
     async predictor(name) {
       const service = contender === 'kserve' ? kserveInferenceService(name) : inferenceService(name);
-      // A webhook that has just been registered is asked a moment later.
+      // The API server calls a new webhook a moment after its registration.
       await eventually(() => createService(client, service));
       if (contender === 'kserve') await makePredictorReady(controlPlane, name);
       await eventually(async () => {

@@ -13,7 +13,7 @@ export const USAGE = `npm run bench -- [PART …] [--short | --guard | --full]
   --guard  in three minutes, what CI checks: fails on a large loss, and writes nothing
   --full   scale too`;
 
-/** What --guard looks at. */
+/** The parts that --guard runs. */
 const GUARDED: readonly PartName[] = ['admission', 'burst', 'agent', 'data-path'];
 
 /** @throws Error with the usage when the command line cannot be read */

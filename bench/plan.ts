@@ -1,20 +1,20 @@
 import { type Burst, FIRST_PREDICTIONS } from './report/figure-names.ts';
 
-/** How much of each part is run. */
+/** The amount of each part. */
 export interface Plan {
   readonly admission: { readonly rounds: number; readonly ms: number };
   readonly burst: {
     readonly rounds: number;
-    /** Against both. */
+    /** With both contenders. */
     readonly both: readonly Burst[];
-    /** Against both, once: KServe's manager takes minutes. */
+    /** With both, once, because KServe's manager takes minutes. */
     readonly once: readonly Burst[];
     readonly oursAlone: readonly Burst[];
   };
   readonly agent: {
     readonly rounds: number;
     readonly starts: readonly number[];
-    /** Beside a real MLServer, whose own start and loads take most of a minute for both. */
+    /** With a real MLServer, whose start and loads take most of a minute for both. */
     readonly mlserverStarts: readonly number[];
     readonly sizes: Readonly<Record<string, number>>;
   };
@@ -23,17 +23,17 @@ export interface Plan {
     readonly rounds: number;
     readonly ms: number;
     readonly models: number;
-    /** So many are in memory. */
+    /** The number of models in memory. */
     readonly room: number;
-    /** Requests for models that sleep. */
+    /** Requests for sleeping models. */
     readonly cold: number;
-    /** Of the smaller set that is brought back after an end. */
+    /** Of the smaller set that is restarted. */
     readonly back: { readonly models: number; readonly room: number; readonly rounds: number };
   };
   readonly firstPrediction: { readonly models: number };
   readonly footprint: {
     readonly rounds: number;
-    /** The agents' memory after requests and loads, too: most of a minute a round. */
+    /** Includes the agents' memory after requests and loads, which takes most of a minute a round. */
     readonly afterWork: boolean;
   };
 }
@@ -41,7 +41,7 @@ export interface Plan {
 const one = (models: number): Burst => ({ models, services: 1 });
 const SIZES = { '1 KB': 1e3, '1 MB': 1e6, '100 MB': 1e8 };
 
-/** What `npm run bench` runs. */
+/** The plan of `npm run bench`. */
 export const WHOLE: Plan = {
   admission: { rounds: 3, ms: 6_000 },
   burst: {
@@ -60,7 +60,7 @@ export const WHOLE: Plan = {
   footprint: { rounds: 3, afterWork: true },
 };
 
-/** With `--short`: every part but the longest bursts, fewer rounds. */
+/** With `--short`: every part except the longest bursts, with fewer rounds. */
 export const SHORT: Plan = {
   admission: { rounds: 2, ms: 4_000 },
   burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [one(1_000)] },
@@ -74,7 +74,7 @@ export const SHORT: Plan = {
   footprint: { rounds: 1, afterWork: true },
 };
 
-/** With `--guard`: what the guard against large losses looks at. */
+/** With `--guard`: the parts for the guard against large losses. */
 export const GUARD: Plan = {
   admission: { rounds: 1, ms: 3_000 },
   burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [] },

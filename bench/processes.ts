@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSeconds } from '../test/support/process-cpu.ts';
 import { familyOf } from '../test/support/process-memory.ts';
 
-/** What a process and its descendants take, in MiB. */
+/** The memory of a process and its descendants, in MiB. */
 export interface Memory {
-  /** Resident pages, each whole. */
+  /** Resident pages, shared ones in full. */
   readonly rss: number;
-  /** By the share in each. */
+  /** Resident pages, shared ones divided by the number of processes. */
   readonly pss: number;
-  /** Of the pages that no file backs: what the container's cgroup calls `anon`, and a node cannot drop. */
+  /** Anonymous pages: `anon` in the container's cgroup, which a node cannot reclaim. */
   readonly anonymous: number;
 }
 
@@ -26,12 +26,15 @@ export async function memoryOf(pid: number): Promise<Memory> {
   return { rss: sum('Rss') / 1024, pss: sum('Pss') / 1024, anonymous: sum('Anonymous') / 1024 };
 }
 
-/** So little in a second counts as idle, in CPU seconds. */
+/** Fewer CPU seconds in a second than this count as idle. */
 const IDLE_SECONDS = 0.02;
-/** So long at a stretch: our puller outlives its last download by 10 s, and is no part of what idles. */
+/**
+ * Idle for this long without a break. Our puller ends 10 s after its last download and does not belong to the idle
+ * agent.
+ */
 const QUIET_SECONDS = 12;
 
-/** Waits until a process has no descendants that come and go and does next to nothing; at most `limitMs`. */
+/** Waits until a process has no short-lived descendants and is almost idle; at most `limitMs`. */
 export async function settled(pid: number, limitMs = 40_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   let [quiet, before, family] = [0, await cpuSeconds(pid), (await familyOf(pid)).length];

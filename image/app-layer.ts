@@ -39,7 +39,7 @@ export async function appLayer(
 ): Promise<Entry[]> {
   const { version, licence, sbom, notices } = documents;
   const all = (await Promise.all(TAKEN.map((path) => filesBelow(root, path)))).flat();
-  // Compiled for the processor that built it; on another one Node compiles anew.
+  // The caches are compiled for the processor that built them; on another one, Node compiles the code itself.
   const paths = all.filter((path) => !path.endsWith('.cache') || path.endsWith(`-${nodeArchitecture}.cache`));
   const files = paths.map(async (path) => file(`app/${path}`, await readFile(join(root, path))));
   return [

@@ -2,7 +2,7 @@ import { MANAGER_SETTINGS } from '../src/cli/manager-settings.ts';
 import { flagOf, type Setting } from '../src/cli/settings.ts';
 import { code, markdownTable, page } from './markdown.ts';
 
-/** Everything that the manager can be told. */
+/** Every setting of the manager. */
 export function settingsPage(): string {
   const settings: readonly (readonly [string, Setting<unknown>])[] = Object.entries(MANAGER_SETTINGS);
   const rows = settings.map(([name, { argument, env, otherwise, otherwiseShown, meaning, must }]) => [

@@ -1,4 +1,4 @@
-/** The process of a caller: gets one job, makes its requests over raw connections that are kept, and reports. */
+/** The process of a caller: gets one job, sends its requests over raw kept connections, and reports. */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -33,7 +33,8 @@ async function call(job: CallerJob): Promise<CallerReport> {
   const next = (): Buffer | undefined =>
     index >= first + count || performance.now() >= deadline ? undefined : requestOf(index++);
   const record = (status: number, startedAt: number, now: number): void => {
-    // What ends in the time that counts, wherever it began: slow answers would else be missing at one end of it.
+    // Counts requests by their end within the measured time, because otherwise slow ones would be missing at one end
+    // of it.
     if (now < countFrom || now > deadline) return;
     lastEnd = Math.max(lastEnd, now);
     latencies.push(now - startedAt);
@@ -59,7 +60,7 @@ function requestText({ path, token, body }: CallerJob): string {
 type Next = () => Buffer | undefined;
 type Record_ = (status: number, startedAt: number, now: number) => void;
 
-/** One connection after the other, as long as there are requests. */
+/** Opens one connection after another as long as there are requests. */
 async function keepCalling(job: CallerJob, next: Next, record: Record_): Promise<void> {
   for (;;) {
     const request = next();
@@ -74,7 +75,7 @@ function open({ port, ca }: CallerJob): Socket {
   return socket.setNoDelay();
 }
 
-/** Resolves with true when there is nothing more to do, with false when the connection is gone. */
+/** Resolves with true when there are no more requests, with false when the connection is lost. */
 function callOver(socket: Socket, first: Buffer, next: Next, record: Record_): Promise<boolean> {
   return new Promise((resolve) => {
     let [startedAt, received, done] = [performance.now(), Buffer.alloc(0), false];

@@ -1,16 +1,17 @@
-/** An HTTP/1.1 request or response at the beginning of a buffer. */
+/** An HTTP/1.1 request or response at the start of a buffer. */
 export interface HttpMessage {
   /** `HTTP/1.1 200 OK` or `GET /path HTTP/1.1`. */
   readonly startLine: string;
-  /** Where the next one begins. */
+  /** The start of the next message. */
   readonly end: number;
 }
 
 const HEAD_END = '\r\n\r\n';
 
 /**
- * Finds the end of a message without decoding it, since whoever measures must cost little: Node's own client takes more of a
- * core than the agent it would measure. Knows Content-Length and chunked bodies; undefined until the message is whole.
+ * Finds the end of a message without decoding it, because a load generator must be cheap: Node's own client uses more
+ * of a core than the measured agent. Supports Content-Length and chunked bodies; undefined until the message is
+ * complete.
  */
 export function readMessage(buffer: Buffer): HttpMessage | undefined {
   const headEnd = buffer.indexOf(HEAD_END);
@@ -35,7 +36,7 @@ function chunksEnd(buffer: Buffer, start: number): number | undefined {
     const lineEnd = buffer.indexOf('\r\n', at);
     if (lineEnd < 0) return undefined;
     const size = Number.parseInt(buffer.toString('latin1', at, lineEnd), 16);
-    // The last chunk is empty; nobody here sends trailers.
+    // The last chunk is empty. The benchmarks send no trailers.
     at = lineEnd + 2 + size + 2;
     if (at > buffer.length) return undefined;
     if (size === 0) return at;

@@ -1,6 +1,6 @@
 /**
- * The process of a webhook that takes no time: whatever pod it is asked about, it answers at once with the patch that it was
- * given. Its first message is that patch and a certificate; its own is the port it listens on.
+ * The process of a webhook that takes no time: it answers every review at once with the given patch. Its first
+ * received message is that patch and a certificate; it sends its port.
  */
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
@@ -15,7 +15,7 @@ export interface InstantWebhookJob {
   readonly key: string;
 }
 
-/** The first one in a review is that of its request. */
+/** The first uid in a review is that of its request. */
 const UID = /"uid":"([^"]+)"/;
 
 process.once('message', ({ patch, certificate, key }: InstantWebhookJob) => {

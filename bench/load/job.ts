@@ -1,23 +1,23 @@
-/** Requests that a caller in a process of its own is to make, the same over and over. */
+/** Identical requests that a caller in its own process sends. */
 export interface CallerJob {
   readonly port: number;
-  /** PEM: speak TLS with a server of this authority. */
+  /** PEM of a CA: use TLS with a server that has a certificate of this CA. */
   readonly ca?: string;
   readonly path: string;
   readonly token?: string;
   /**
-   * JSON, POSTed. {@link INDEX} in it becomes the number of the request, {@link SERVICE} that number modulo `services`; both
-   * seven digits, so that every body has the same length.
+   * JSON, sent by POST. {@link INDEX} in it becomes the number of the request, {@link SERVICE} that number modulo
+   * `services`. Both have seven digits, so that every body has the same length.
    */
   readonly body: string;
   readonly services?: number;
   readonly connections: number;
-  /** Ends after so many requests, or after so long, whichever is first. */
+  /** Ends after this many requests or this duration, whichever is first. */
   readonly count?: number;
   /** The number of the first request; 0 when absent. */
   readonly first?: number;
   readonly ms?: number;
-  /** What is answered in the first so many milliseconds is not counted. */
+  /** Answers in the first milliseconds of this duration are not counted. */
   readonly warmUpMs?: number;
 }
 
@@ -28,9 +28,9 @@ export const sevenDigits = (index: number): string => String(index).padStart(7, 
 
 export interface CallerReport {
   readonly requests: number;
-  /** Answered with anything but 2xx, or not at all. */
+  /** Requests with an answer other than 2xx, or without one. */
   readonly failures: number;
-  /** How often each failing status came; 0 for a connection that broke. */
+  /** The number of each failing status; 0 stands for a broken connection. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly perSecond: number;
   readonly p50: number;

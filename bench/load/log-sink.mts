@@ -1,6 +1,6 @@
 /**
- * The process of a sink for logged payloads that takes no time. Its first message is the port that it listens on; it answers
- * each message with how many events it has taken.
+ * The process of an instant sink for logged payloads. Its first message is its port; it answers each message with the
+ * number of received events.
  */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';

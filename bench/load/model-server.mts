@@ -1,6 +1,7 @@
 /**
- * The process of a model server that takes no time: it knows which models are loaded, and answers each inference alike. Its
- * first message is the port to listen on, and how long a load takes, one after the other; it tells of each load with the moment, in monotonic milliseconds.
+ * The process of an instant model server: it knows which models are loaded, and gives each inference the same answer.
+ * Its first received message is the port and the duration of a load; loads run one after another. It reports each load
+ * with its time, in monotonic milliseconds.
  */
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

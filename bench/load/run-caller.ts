@@ -7,13 +7,13 @@ import type { CallerJob, CallerReport } from './job.ts';
 
 const CALLER = fileURLToPath(new URL('caller.mts', import.meta.url));
 
-/** Makes the requests of a job from a process of its own, so that this one's work is not measured along. */
+/** Sends the requests of a job from a separate process, so that the work of this one is not measured. */
 export async function runCaller(job: CallerJob): Promise<CallerReport> {
   const child = fork(CALLER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`the caller ended with ${String(code)} and no report`);
   });
-  // It ends after its report too, and then nobody waits for this.
+  // The process also ends after its report, when nothing waits for it.
   ended.catch(() => undefined);
   child.send(job);
   const [report] = (await Promise.race([once(child, 'message'), ended])) as [CallerReport];

@@ -6,15 +6,15 @@ import type { InstantWebhookJob } from './instant-webhook.mts';
 
 const PROGRAM = fileURLToPath(new URL('instant-webhook.mts', import.meta.url));
 
-/** A webhook that takes no time, in a process of its own: no other can let more pods in. */
+/** A webhook that takes no time, in its own process: the upper bound for admissions. */
 export interface InstantWebhook {
   readonly baseUrl: string;
-  /** PEM, for who calls it to trust. */
+  /** The CA in PEM that its callers trust. */
   readonly ca: string;
   stop(): void;
 }
 
-/** @param patch what it answers to everything: a JSON patch in base64 */
+/** @param patch its answer to every review: a JSON patch in base64 */
 export async function startInstantWebhook(patch: string): Promise<InstantWebhook> {
   const { ca, certificate } = await loopbackIssue();
   const child = fork(PROGRAM, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('log-sink.mts', import.meta.url));
 
-/** A sink for logged payloads that takes no time, in a process of its own. */
+/** An instant sink for logged payloads, in its own process. */
 export interface BenchLogSink {
   readonly url: string;
-  /** How many events it has taken so far. */
+  /** The number of events received so far. */
   count(): Promise<number>;
   stop(): void;
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { eventuallyTrue } from '../../test/support/eventually.ts';
 import { portIsFree } from '../../src/development/controlplane/ports.ts';
 
-/** The only port that KServe's agent looks for a model server at; ours is told it. */
+/** The only port at which KServe's agent looks for a model server. Ours is configured with it. */
 export const MODEL_SERVER_PORT = 8080;
 
 const PROGRAM = fileURLToPath(new URL('model-server.mts', import.meta.url));
@@ -15,15 +15,15 @@ interface Load {
   readonly at: number;
 }
 
-/** A model server that takes no time, in a process of its own: what is left is the agent's. */
+/** A model server that takes no time, in its own process, so that the measured time is the agent's. */
 export interface BenchModelServer {
-  /** All loads since the last forget(), repeated ones too. */
+  /** All loads since the last forget(), also repeated ones. */
   readonly loads: readonly Load[];
   forget(): void;
   stop(): void;
 }
 
-/** @param loadMs how long each load takes, one after the other */
+/** @param loadMs the duration of each load; loads run one after another */
 export async function startModelServer(loadMs = 0): Promise<BenchModelServer> {
   await eventuallyTrue(
     `port ${MODEL_SERVER_PORT} is free, the only one that KServe's agent knows`,

@@ -22,7 +22,7 @@ const CALLERS = [1, 16];
 const CONTENDERS: readonly Contender[] = ['none', 'instant', 'kserve', 'ours'];
 const WARM_UP_MS = 1_500;
 
-/** Pods that are created, and stored, without a webhook, with each of the two, and with one that takes no time. */
+/** Creation of pods, stored, without a webhook, with each of the two, and with an instant one. */
 export const admission: Part = async ({ plan, record, say }) => {
   const { rounds, ms } = plan.admission;
   await alternate(CONTENDERS, rounds, async (contender, round) => {
@@ -66,7 +66,7 @@ async function untilInjected({ client }: BenchCluster): Promise<void> {
   });
 }
 
-/** Our manager gives way to a webhook that is registered as it was, and answers as it did. */
+/** Replaces our manager by a webhook with the same registration and the same answer. */
 async function withInstantWebhook(cluster: BenchCluster): Promise<Scene> {
   const { client, controlPlane, managerPid } = cluster;
   const configuration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION });
@@ -86,16 +86,16 @@ async function withInstantWebhook(cluster: BenchCluster): Promise<Scene> {
   };
 }
 
-/** The pod as a webhook is shown it: with what the API server fills in first. */
+/** The pod as a webhook receives it, with the API server's defaults. */
 async function asReviewed(client: ApiClient): Promise<KubernetesObject> {
   const { metadata, ...rest } = pod('first');
   const { labels, ...others } = metadata;
-  // Without its labels no webhook is asked.
+  // Without its labels the API server calls no webhook.
   const filled = await client.create(PODS, { metadata: others, ...rest }, { dryRun: true });
   return { ...filled, metadata: { ...filled.metadata, ...(labels === undefined ? {} : { labels }) } };
 }
 
-/** As KServe's controller has a Deployment make it: with the annotations that its webhook goes by. */
+/** The pod of a Deployment made by KServe's controller, with the annotations that its webhook reads. */
 function pod(name: string) {
   return predictorPod(name, SERVICE, ({ metadata }) => {
     metadata.annotations = {

@@ -15,7 +15,10 @@ import { PROGRAMS } from '../report/results.ts';
 import type { Program, Sample } from '../report/results.ts';
 
 const SMALL = 1_000;
-/** After so long without another load there is no more progress: 90 models take the slower agent less than a second. */
+/**
+ * Without another load for this long there is no more progress: the slower agent loads 90 models in less than a
+ * second.
+ */
 const STUCK_MS = 10_000;
 const UPDATED_BYTES = 20e6;
 const UPDATE_AFTER_MS = 1_500;
@@ -26,13 +29,13 @@ interface Scene {
   readonly server: BenchModelServer;
   readonly files: ModelFiles;
   /**
-   * The agents that were started with many models, whose files go at the end: whenever ext4 makes a file it passes by the
-   * inodes that were freed in the last seconds, so each start after such a removal would take longer than the one before.
+   * The agents started with many models, whose files are removed at the end. ext4 skips inodes that were freed in the
+   * last seconds, so each start after a removal would take longer than the one before.
    */
   readonly halted: BenchAgent[];
 }
 
-/** From a start or a change of models.json to the last load, and what an update does to requests. */
+/** The time from a start or a change of models.json to the last load, and the effect of an update on requests. */
 export const agent: Part = async (run) => {
   await startsAndChanges(run);
   await mlserverStarts(run);
@@ -48,7 +51,7 @@ const startsAndChanges: Part = async ({ plan, record, say }) => {
   try {
     await alternate(PROGRAMS, rounds, async (who, round) => {
       for (const count of starts) {
-        // What never comes about is looked at once: each look takes its whole limit.
+        // A load that never happens is awaited only once, because each wait takes the whole limit.
         if (who === 'kserve' && count > 100 && round > 0) continue;
         took(who, await measureStart(who, scene, count));
       }
@@ -80,8 +83,8 @@ function modelOf(files: ModelFiles, name: string, bytes: number, version = ''): 
 }
 
 /**
- * The moment when the last of these models was first loaded since then; Infinity when there is no progress any more. By
- * name and time, since a model may be loaded more than once.
+ * The time when the last of these models was first loaded since then; Infinity without further progress. By name and
+ * time, because a model may be loaded more than once.
  */
 async function lastLoad(
   { loads }: BenchModelServer,
@@ -126,7 +129,7 @@ async function measureApply(
   }
 }
 
-/** The agent has loaded its first model, and kubelet would call it ready. */
+/** The agent has loaded its first model, and kubelet's probe would succeed. */
 async function running(
   started: BenchAgent,
   server: BenchModelServer,
@@ -136,7 +139,7 @@ async function running(
   await started.ready();
 }
 
-/** A model is replaced while requests for it come through the agent's port. */
+/** Replaces a model during requests for it through the agent's port. */
 async function measureUpdate(who: Program, { server, files }: Scene): Promise<Sample> {
   server.forget();
   const old = [modelOf(files, 'updated', UPDATED_BYTES)];
@@ -163,7 +166,7 @@ const INFERENCE = JSON.stringify({
   inputs: [{ name: 'predict', shape: [1, 4], datatype: 'FP32', data: [5.1, 3.5, 1.4, 0.2] }],
 });
 
-/** Inferences of one model by way of a port: an agent's, or the model server's own. */
+/** Inferences of one model through a port: an agent's, or the model server's own. */
 export function callModel(
   port: number | undefined,
   model: string,

@@ -18,11 +18,11 @@ import type { Program, Sample } from '../report/results.ts';
 
 const CALLERS = 16;
 const SAY_EVERY_MS = 15_000;
-/** KServe's manager takes some 220 s for 1,000. */
+/** KServe's manager takes about 220 s for 1,000. */
 const LIMIT_MS_A_MODEL = 600;
 const LEAST_LIMIT_MS = 120_000;
 
-/** TrainedModels created at once, until models.json holds all. */
+/** The time for TrainedModels created at once until models.json holds all. */
 export const burst: Part = async (run) => {
   const { rounds, both, once, oursAlone } = run.plan.burst;
   for (const size of both) await alternate(PROGRAMS, rounds, (manager) => measure(run, manager, size));
@@ -56,7 +56,7 @@ export async function makePredictors({ predictor }: BenchCluster, count: number)
   await inParallel(CALLERS, all, predictor);
 }
 
-/** Creates the models and waits until they are all in models.json. */
+/** Creates the models and waits until all are in models.json. */
 export async function timeBurst(
   cluster: BenchCluster,
   size: Burst,
@@ -92,7 +92,9 @@ function modelBody(): string {
   });
 }
 
-/** Resolves with the moment when the last was seen. Looks seldom while it takes long, to cost the API server little. */
+/**
+ * Resolves with the time when the last was seen. Polls less often the longer it takes, to cost the API server little.
+ */
 async function allConfigured(
   { client }: BenchCluster,
   { models, services }: Burst,
@@ -123,7 +125,7 @@ async function allConfigured(
   }
 }
 
-/** How many models the caller gives to a service: their numbers modulo the services. */
+/** The number of models of a service: the caller distributes them by number modulo the services. */
 function shareOf(index: number, models: number, services: number): number {
   return Math.floor(models / services) + (index < models % services ? 1 : 0);
 }

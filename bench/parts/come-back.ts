@@ -12,19 +12,19 @@ import { quantile } from '../../test/support/quantile.ts';
 import { callByZipf } from './zipf-caller.ts';
 
 const MIB = 1024 * 1024;
-/** About what MLServer takes for a small model of scikit-learn. */
+/** About the time of MLServer for a small scikit-learn model. */
 const LOAD_MS = 20;
-/** Long enough for the agent to note what is hot, which it does every 5 s. */
+/** Long enough for the agent to write its heat file, which it does every 5 s. */
 const BEFORE_MS = 12_000;
 const AFTER_MS = 20_000;
 const WINDOW_MS = 500;
-/** Of what 99 % took before the kill. */
+/** Compared with the duration of 99 % of the requests before the kill. */
 const AS_BEFORE_TIMES = 2;
 const HEAT_FILE = '.kserve-mms-heat.json';
 
 /**
- * Agent and model server are killed while requests come by a Zipf law, and begin again at once: when 99 % of the requests are
- * served as before, with what the agent remembers of their order, and without.
+ * Agent and model server are killed under requests by Zipf's law and restarted at once. Measures when 99 % of the
+ * requests are served as before, with the remembered order of models and without.
  */
 export async function comeBack({ plan, record, say }: BenchRun): Promise<void> {
   for (let round = 0; round < plan.onDemand.back.rounds; round++) {
@@ -71,7 +71,7 @@ async function backAfter(
   }
 }
 
-/** The end of the last window in which fewer than 99 % were as before. */
+/** The end of the last window in which fewer than 99 % were served as before. */
 function lastBad(seen: readonly { readonly at: number; readonly well: boolean }[]): number {
   let last = 0;
   for (let from = 0; from < AFTER_MS; from += WINDOW_MS) {

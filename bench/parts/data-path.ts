@@ -13,7 +13,7 @@ import { callModel } from './agent.ts';
 const MODEL = 'served';
 const CONNECTIONS = [1, 16];
 
-/** Inferences through each agent, and without one. */
+/** Inferences through each agent, and without an agent. */
 export const dataPath: Part = async ({ plan, record, say }) => {
   const { rounds, ms } = plan.dataPath;
   const [server, files] = [await startModelServer(), await startModelFiles()];

@@ -28,7 +28,7 @@ const LOADS = 90;
 const CPU_SECONDS = 5;
 const IMAGE = fileURLToPath(new URL('../../image/main.ts', import.meta.url));
 
-/** What each takes while it has nothing to do, and how long until it is ready. */
+/** The memory and CPU of each contender when idle, and the time until it is ready. */
 export const footprint: Part = async ({ plan, record, say }) => {
   const { rounds, afterWork } = plan.footprint;
   await alternate(PROGRAMS, rounds, async (who, round) => {
@@ -86,7 +86,7 @@ async function idleFigures(what: 'agent' | 'manager', pid: number): Promise<Samp
   };
 }
 
-/** What an agent has in memory once it has passed requests on, and once it has loaded more models. */
+/** The memory of an agent after requests, and after more loads. */
 async function memoryAfterWork(
   { pid, port, apply }: BenchAgent,
   files: ModelFiles,
@@ -111,7 +111,7 @@ async function memoryFigures(pid: number, when: string): Promise<Sample> {
   };
 }
 
-/** Ours alone: KServe's images are not pulled here. */
+/** Only ours, because KServe's images are not pulled. */
 async function measureImage(): Promise<Sample> {
   const output = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-image-'));
   try {

@@ -23,10 +23,10 @@ interface Logged {
   readonly sink: BenchLogSink;
 }
 
-/** An agent that has sent nothing for so long has sent, or dropped, all that it had. */
+/** An agent that sends nothing for this long has sent or dropped all events. */
 const SETTLED_MS = 500;
 
-/** How many events the sink has taken, once no more come. */
+/** The number of events that the sink received, once no more arrive. */
 async function settled(sink: BenchLogSink): Promise<number> {
   for (let before = -1, now = await sink.count(); ; before = now, now = await sink.count()) {
     if (now === before) return now;
@@ -34,7 +34,7 @@ async function settled(sink: BenchLogSink): Promise<number> {
   }
 }
 
-/** Inferences of 1 KB through each agent, which logs each request and its response to a sink of its own. */
+/** Inferences of 1 KB through each agent, which logs each request and its response to its own sink. */
 export const logger: Part = async ({ plan, record, say }) => {
   const { rounds, ms } = plan.dataPath;
   const [server, files] = [await startModelServer(), await startModelFiles()];

@@ -16,12 +16,12 @@ import { PROGRAMS } from '../report/results.ts';
 import type { Program } from '../report/results.ts';
 
 const BUCKET = 'models';
-/** A look at MLServer's index costs it a millisecond or two, and a load more than a hundred. */
+/** A request for MLServer's index costs it one or two milliseconds, and a load more than a hundred. */
 const LOOK_EVERY_MS = 100;
-/** MLServer takes some 12 s for 90 models on two cores. */
+/** MLServer takes about 12 s for 90 models on two cores. */
 const LONGEST_MS = 180_000;
 
-/** From the start of an agent until a real MLServer has loaded all its models, which come from a real S3 server. */
+/** From the start of an agent until a real MLServer has loaded all models from a real S3 server. */
 export const mlserverStarts: Part = async ({ plan, record, say }) => {
   for (const count of plan.agent.mlserverStarts) {
     const trained = await trainModels(count);
@@ -38,7 +38,9 @@ export const mlserverStarts: Part = async ({ plan, record, say }) => {
   }
 };
 
-/** scikit-learn models as a team would keep them: each with its MLServer settings, below one prefix of an S3 bucket. */
+/**
+ * scikit-learn models as a team would store them: each with its MLServer settings, below one prefix of an S3 bucket.
+ */
 interface TrainedModels {
   readonly models: readonly { readonly name: string; readonly uri: string }[];
   readonly environment: TestS3['environment'];
@@ -49,7 +51,8 @@ async function trainModels(count: number): Promise<TrainedModels> {
   const { python } = await testMlserver();
   const s3 = await startS3();
   const joblib = await train(python, 1);
-  // Of one length: to KServe's agent every key that begins with a model's prefix is one of its files.
+  // All names have the same length, because KServe's agent takes every key that begins with a model's prefix for one
+  // of its files.
   const names = Array.from({ length: count }, (_, index) => `model-${String(index).padStart(4, '0')}`);
   for (const name of names) {
     const parameters = { uri: './model.joblib' };
@@ -64,7 +67,7 @@ async function trainModels(count: number): Promise<TrainedModels> {
   };
 }
 
-/** Milliseconds from the start of an agent until a MLServer that was there before it has loaded all its models. */
+/** Milliseconds from the start of an agent until a running MLServer has loaded all models. */
 async function measureStart(who: Program, { models, environment }: TrainedModels): Promise<number> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-'));
   const modelDir = join(root, 'models');
@@ -83,7 +86,7 @@ async function measureStart(who: Program, { models, environment }: TrainedModels
   }
 }
 
-/** Monotonic milliseconds; Infinity when they never are. */
+/** Monotonic milliseconds; Infinity if they are never loaded. */
 async function allReady({ startedAt, ended }: BenchAgent, count: number): Promise<number> {
   for (;;) {
     const loaded = await Promise.race([ended, readyModels()]);

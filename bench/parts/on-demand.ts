@@ -14,12 +14,12 @@ import { callByZipf } from './zipf-caller.ts';
 const MIB = 1024 * 1024;
 const CONNECTIONS = 16;
 const COLD_CONNECTIONS = [1, 8];
-/** Of the cold requests; one or the other may find its model in memory by chance. */
+/** The quantile of cold requests. A few may find their model in memory by chance. */
 const MOSTLY = 0.9;
 /** Names as the caller's {@link INDEX} makes them. */
 const nameOf = (index: number): string => `m${sevenDigits(index)}`;
 
-/** Many more models than memory holds, on a model server that takes no time: what is left is the agent's. */
+/** Many more models than fit in memory, on an instant model server, so that the measured time is the agent's. */
 export const onDemand: Part = async (run) => {
   const [server, files] = [await startModelServer(), await startModelFiles()];
   const agents: BenchAgent[] = [];
@@ -37,7 +37,7 @@ export const onDemand: Part = async (run) => {
     run.say(`idle with ${models} models: ${rss.toFixed(1)} MiB`);
     await cold(run, agent);
     await byZipf(run, agent);
-    // The same models: nothing but the residency differs.
+    // The same models, so only the residency differs.
     const loaded = server.loads.length;
     const always = await startBenchAgent('ours', modelsOf(files, models));
     agents.push(always);
@@ -59,14 +59,14 @@ function modelsOf(files: ModelFiles, count: number): BenchModel[] {
   }));
 }
 
-/** Each request asks for a model that sleeps, and that nobody has asked for before. */
+/** Each request is for a sleeping model without a request before. */
 async function cold({ plan, record, say }: BenchRun, agent: BenchAgent): Promise<void> {
   const { models, cold: count } = plan.onDemand;
   for (const [round, connections] of COLD_CONNECTIONS.entries()) {
     const before = await countsOf(agent);
     const report = await runCaller({
       ...{ port: agent.port, path: `/v2/models/m${INDEX}/infer`, body: '{"inputs":[]}', connections, count },
-      // From the end, since the first to be loaded are still in memory.
+      // In descending order, because the first ones loaded are still in memory.
       first: models - (round + 1) * count,
     });
     const { misses } = await countsOf(agent);
@@ -109,7 +109,7 @@ async function countsOf({ statusPort }: BenchAgent) {
   };
 }
 
-/** A model in memory, by residency on-demand and by always. */
+/** Requests for a model in memory, with residency on-demand and always. */
 async function warm(
   { plan, record, say }: BenchRun,
   agents: Readonly<Record<'on-demand' | 'always', BenchAgent>>,

@@ -3,7 +3,7 @@ import { startBenchCluster } from '../managers.ts';
 import { SCALE } from '../report/figure-names.ts';
 import { makePredictors, timeBurst } from './burst.ts';
 
-/** The whole of a large cluster at once, ours alone: KServe's manager would take hours. */
+/** A whole large cluster at once, only with ours: KServe's manager would take hours. */
 export const scale: Part = async ({ record, say }) => {
   const cluster = await startBenchCluster('ours');
   try {

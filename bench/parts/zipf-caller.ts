@@ -31,7 +31,7 @@ export async function callByZipf(
   return count;
 }
 
-/** The status of the answer; 0 where none came. */
+/** The status of the answer; 0 without an answer. */
 async function ask(port: number, model: string): Promise<number> {
   try {
     const url = `http://127.0.0.1:${port}/v2/models/${model}/infer`;
@@ -39,7 +39,7 @@ async function ask(port: number, model: string): Promise<number> {
     await answer.arrayBuffer();
     return answer.status;
   } catch {
-    // Nobody listens: the next one a moment later, as a client would.
+    // The connection failed. Retries a moment later, as a client would.
     await new Promise((resolve) => setTimeout(resolve, 10));
     return 0;
   }

@@ -1,4 +1,4 @@
-/** The names of figures that more than one place knows: the part that measures, and the targets. */
+/** The names of figures that both the measuring parts and the targets use. */
 export const podsASecond = (callers: number): string => `pods/s, ${callersOf(callers)}`;
 export const admissionP50 = (callers: number): string => `pod creation p50, ms, ${callersOf(callers)}`;
 export const webhookMean = (callers: number): string =>
@@ -8,7 +8,7 @@ function callersOf(callers: number): string {
   return callers === 1 ? '1 caller' : `${callers} callers`;
 }
 
-/** So many TrainedModels on so many InferenceServices. */
+/** This many TrainedModels on this many InferenceServices. */
 export interface Burst {
   readonly models: number;
   readonly services: number;
@@ -40,7 +40,7 @@ export const requestsASecond = (connections: number): string => `requests/s, ${c
 export const requestQuantile = (quantile: 'p50' | 'p99', connections: number): string =>
   `${quantile}, ms, ${connectionsOf(connections)}`;
 
-/** Two, when none is dropped and none is late. */
+/** Two when none is dropped or late. */
 export const EVENTS_A_REQUEST = 'events that the sink has taken, a request';
 
 export const alwaysRequestsASecond = (connections: number): string =>
@@ -65,7 +65,7 @@ export const firstPrediction = (which: string, models: number): string =>
 
 export const idleRss = (who: 'agent' | 'manager'): string => `idle RSS of the ${who}, MiB`;
 export const idlePss = (who: 'agent' | 'manager'): string => `idle PSS of the ${who}, MiB`;
-/** When memory is looked at, beside idle: as a node pays for it. */
+/** The times of memory measurements besides idle, as a node would account for it. */
 export const AFTER_TRAFFIC = 'after 1,000 requests';
 export const AFTER_LOADS = 'after 90 loads';
 export const memoryFigure = (kind: 'RSS' | 'PSS' | 'anonymous memory', when: string): string =>

@@ -1,4 +1,4 @@
-/** Three digits that count, and no more; `never` for what did not come about. */
+/** Three significant digits; `never` for a figure that did not occur. */
 export function shownNumber(value: number): string {
   if (value === Infinity) return 'never';
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');

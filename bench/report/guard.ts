@@ -3,11 +3,11 @@ import type { Contender, PartName, Results } from './results.ts';
 import { shownNumber } from './format.ts';
 import { lookupIn } from './targets.ts';
 
-/** A ratio that only a loss takes over its bound: each is some half way between what is seen and a loss. */
+/** Bounds that only a loss exceeds: each is about half way between the measured ratio and a loss. */
 interface Bound {
   readonly part: PartName;
   readonly name: string;
-  /** Whose figure ours is divided by; undefined: ours as it is, a count. */
+  /** The contender whose figure divides ours; undefined for our figure itself, a count. */
   readonly to: Contender | undefined;
   readonly least?: number;
   readonly most?: number;
@@ -16,8 +16,8 @@ interface Bound {
 const BURST = { models: 100, services: 1 };
 
 /**
- * The client of KServe's manager limits its own requests up to v0.17, and since v0.20 no more: its webhook then lets in some ten times
- * as many pods. So ours is held to the webhook that takes no time, too.
+ * The client of KServe's manager limits its own requests up to v0.17, but not since v0.20: its webhook then admits
+ * about ten times as many pods. Ours is therefore also compared with the instant webhook.
  */
 const BOUNDS: readonly Bound[] = [
   { part: 'admission', name: names.podsASecond(16), to: 'kserve', least: 1 },
@@ -33,7 +33,7 @@ const BOUNDS: readonly Bound[] = [
 
 export const BOUND_COUNT = BOUNDS.length;
 
-/** What is lost, a sentence each; empty when all is well. A figure that is missing is a loss as well. */
+/** One sentence for each loss; empty when there is none. A missing figure is a loss too. */
 export function losses(results: Results): string[] {
   const of = lookupIn(results);
   return BOUNDS.flatMap(({ part, name, to, least = -Infinity, most = Infinity }) => {

@@ -21,7 +21,7 @@ interface Shown {
 const one = (part: PartName, figure: string): Shown => ({ part, row: figure, figures: [figure] });
 const firstPrediction = (which: string): string => names.firstPrediction(which, names.FIRST_PREDICTIONS);
 
-/** What the README shows; all other figures are in the results. */
+/** The figures in the README. All others are in the results. */
 const SHOWN: readonly Shown[] = [
   one('admission', names.podsASecond(16)),
   one('burst', names.burstTime(THOUSAND)),
@@ -84,7 +84,7 @@ function shownHardware({ cpu, cores, memoryGib, kernel }: Hardware): string {
   return `${shortName(cpu)}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel}`;
 }
 
-/** A processor's name without its trademarks, so that the line fits the page. */
+/** A processor's name without trademarks, so that the line fits the page. */
 function shortName(cpu: string): string {
   return cpu.replaceAll(/\((?:R|TM)\)| Processor| CPU/g, '');
 }

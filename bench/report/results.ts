@@ -6,16 +6,16 @@ export const PARTS = [
 ] as const;
 export type PartName = (typeof PARTS)[number];
 
-/** `none` is the same without webhook or agent, `instant` with a webhook that takes no time: what is out of any one's reach. */
+/** `none` is without webhook or agent, `instant` with an instant webhook, which is the upper bound. */
 export type Contender = 'none' | 'instant' | Program;
 
-/** The two that are compared, each with a manager and an agent. */
+/** The two compared contenders, each with a manager and an agent. */
 export type Program = 'kserve' | 'ours';
 export const PROGRAMS: readonly Program[] = ['kserve', 'ours'];
 
 export const INSTANT_NAME = 'a webhook that takes no time';
 
-/** @param kserve the release that was measured */
+/** @param kserve the measured release */
 export function contenderNames({ kserve }: Pick<Machine, 'kserve'>): Readonly<Record<Contender, string>> {
   return {
     none: 'without either',
@@ -25,7 +25,7 @@ export function contenderNames({ kserve }: Pick<Machine, 'kserve'>): Readonly<Re
   };
 }
 
-/** What one run gave, by the figure's name, unit included. Infinity: it did not come about. */
+/** The figures of one run by name with unit. Infinity: it did not occur. */
 export type Sample = Readonly<Record<string, number>>;
 
 /** All runs of one contender for one figure. */
@@ -53,7 +53,7 @@ export interface Machine extends Hardware {
 
 export type PlanName = 'whole' | 'short' | 'guard';
 
-/** When a part was run, and in which form. */
+/** The time and the form of a part's run. */
 export interface PartRun {
   readonly part: PartName;
   readonly plan: PlanName;
@@ -64,21 +64,21 @@ export interface PartRun {
   readonly on?: Hardware;
 }
 
-/** All that tables, plots and verdicts are made of. */
+/** The data of all tables, plots and verdicts. */
 export interface Results {
   readonly machine: Machine;
   readonly runs: readonly PartRun[];
   readonly figures: readonly Figure[];
 }
 
-/** The releases that are the same in figures that can stand together. */
+/** The releases. Figures of different releases are not shown together. */
 function programsOf({ machine: { node, go, kubernetes, kserve } }: Results): string {
   return JSON.stringify([node, go, kubernetes, kserve]);
 }
 
 /**
- * The earlier results, with the parts that were run again in place of their own. Contenders are compared within a part only, so
- * a part from other hardware is kept, and says so; with other releases of the programs, nothing is kept.
+ * The earlier results with the repeated parts replaced. Contenders are compared within a part only, so a part from other
+ * hardware is kept, with a note. Results of other releases are dropped.
  */
 export function mergeResults(earlier: Results | undefined, fresh: Results): Results {
   if (earlier === undefined || programsOf(earlier) !== programsOf(fresh)) return fresh;
@@ -115,7 +115,7 @@ export function decodeResults(text: string): Results {
   return JSON.parse(text, (_, value: unknown) => (value === NEVER ? Infinity : value)) as Results;
 }
 
-/** The figures of several runs, in the order in which they first came. */
+/** The figures of several runs, in the order of their first occurrence. */
 export function collectFigures(
   runs: readonly { readonly part: PartName; readonly contender: Contender; readonly sample: Sample }[],
 ): Figure[] {

@@ -8,11 +8,11 @@ const COLOURS = { better: '#2f7d4f', worse: '#b5482f' };
 
 interface Bar {
   readonly label: string;
-  /** How many times as good as KServe; below 1 is worse. */
+  /** The factor by which a figure is better than KServe's; below 1 is worse. */
   readonly times: number;
 }
 
-/** A rate is better when it is more; all else that is measured here is better when it is less. */
+/** A higher rate is better; for all other figures, lower is better. */
 const moreIsBetter = (name: string): boolean => /^\w+\/s\b/.test(name);
 
 function barsOf(results: Results): Bar[] {
@@ -22,7 +22,7 @@ function barsOf(results: Results): Bar[] {
   });
 }
 
-/** How many times as good as KServe each figure is, as bars on a logarithmic axis: to the right is better. */
+/** The factors by which the figures are better than KServe's, as bars on a logarithmic axis: right is better. */
 export function plotOf(results: Results): string {
   const bars = barsOf(results);
   const logs = bars.map(({ times }) => Math.log10(times));

@@ -4,12 +4,12 @@ import type { Figure, Results } from './results.ts';
 import { spreadOf } from './statistics.ts';
 import type { Judged } from './targets.ts';
 
-/** A figure of one contender, and its median over KServe's. */
+/** A figure of one contender, and its median divided by KServe's. */
 export interface Row extends Figure {
   readonly ratio: number | undefined;
 }
 
-/** The figures, those of the same name together. */
+/** The figures, grouped by name. */
 export function rowsOf({ figures }: Results): Row[] {
   const keys = [...new Set(figures.map(({ part, name }) => JSON.stringify([part, name])))];
   return keys.flatMap((key) => {
@@ -22,7 +22,7 @@ export function rowsOf({ figures }: Results): Row[] {
 function ratioOf(figure: Figure, kserve: Figure | undefined): number | undefined {
   if (kserve === undefined || figure === kserve) return undefined;
   const ratio = spreadOf(figure.values).median / spreadOf(kserve.values).median;
-  // Nothing can be said of a figure that did not come about, or is 0 for both.
+  // There is no ratio for a figure that did not occur, or is 0 for both.
   return Number.isFinite(ratio) && ratio > 0 ? ratio : undefined;
 }
 
@@ -41,7 +41,7 @@ export function figureTable(results: Results): string {
   );
 }
 
-/** The targets in Markdown, with what was seen of them. */
+/** The targets in Markdown, with the measured values. */
 export function targetTable(judged: readonly Judged[]): string {
   const rows = judged.map(({ part, what, promised, seen, met }) => [
     part,

@@ -6,7 +6,7 @@ import { shownNumber } from './format.ts';
 /** The median of a figure; undefined when it was not measured. */
 type Lookup = (part: PartName, name: string, contender: Contender) => number | undefined;
 
-/** What was promised, as data and one function of the figures; `seen` is undefined when the run did not measure it. */
+/** A target as data and one function of the figures; `seen` is undefined when the run did not measure it. */
 interface Target {
   readonly part: PartName;
   readonly what: string;
@@ -14,7 +14,7 @@ interface Target {
   readonly see: (of: Lookup) => number | undefined;
   readonly met: (seen: number) => boolean;
   readonly unit?: string;
-  /** The same of something else, to understand it by. */
+  /** The same for another figure, for comparison. */
   readonly beside?: { readonly of: string; readonly see: (of: Lookup) => number | undefined };
 }
 
@@ -29,7 +29,7 @@ export interface Judged {
 
 const TIMES = '×';
 
-/** What a figure has to be, and how that is shown. */
+/** The required value of a figure, and its format. */
 interface Bound {
   readonly shown: string;
   readonly met: (seen: number) => boolean;
@@ -38,7 +38,7 @@ interface Bound {
 const atLeast = (bound: number): Bound => ({ shown: `≥ ${bound}`, met: (seen) => seen >= bound });
 const atMost = (bound: number): Bound => ({ shown: `≤ ${bound}`, met: (seen) => seen <= bound });
 
-/** A ratio that was promised. */
+/** A target for a ratio. */
 function ratio(part: PartName, what: string, bound: Bound, see: Target['see']): Target {
   return { part, what, promised: `${bound.shown} ×`, see, met: bound.met, unit: TIMES };
 }
@@ -48,13 +48,13 @@ function toKServe(part: PartName, what: string, bound: Bound, name: string): Tar
   return ratio(part, `${what}, to KServe`, bound, over(part, name, 'kserve'));
 }
 
-/** An amount of ours that was promised. */
+/** A target for one of our figures. */
 function amount(part: PartName, what: string, bound: Bound, see: Target['see'], unit?: string): Target {
   const promised = [bound.shown, unit].filter(Boolean).join(' ');
   return { part, what, promised, see, met: bound.met, ...(unit === undefined ? {} : { unit }) };
 }
 
-/** Work that has to come to its end, with how long it takes. */
+/** A target for work that has to complete, with its duration. */
 function completes(part: PartName, what: string, name: string, unit: string): Target {
   return { part, what, promised: 'completes', see: ours(part, name), met: Number.isFinite, unit };
 }
@@ -63,7 +63,7 @@ function ours(part: PartName, name: string): Target['see'] {
   return (of) => of(part, name, 'ours');
 }
 
-/** Our median over another's. */
+/** Our median divided by another's. */
 function over(part: PartName, name: string, contender: Contender): Target['see'] {
   return (of) => divided(of(part, name, 'ours'), of(part, name, contender));
 }
@@ -77,7 +77,7 @@ const inverse =
   (of) =>
     divided(1, see(of));
 
-/** What the webhook adds to the creation of a pod with one caller. */
+/** The time that the webhook adds to the creation of a pod with one caller. */
 function added(of: Lookup, contender: Contender): number | undefined {
   const [withIt, without] = [contender, 'none' as const].map((who) =>
     of('admission', names.admissionP50(1), who),
@@ -88,7 +88,7 @@ function added(of: Lookup, contender: Contender): number | undefined {
 const addedToInstant: Target['see'] = (of) => divided(added(of, 'ours'), added(of, 'instant'));
 
 const THOUSAND = { models: 1_000, services: 1 };
-/** What growth is read from. */
+/** The figures from which growth is computed. */
 export const GROWTH: readonly names.Burst[] = [
   { models: 100, services: 1 },
   { models: 300, services: 1 },
@@ -97,7 +97,7 @@ export const GROWTH: readonly names.Burst[] = [
   { models: 10_000, services: 100 },
 ];
 
-/** Those that last longer than their first windows. */
+/** Those that take longer than their first windows. */
 const LONG = GROWTH.filter(({ models }) => models >= 1_000);
 
 function growthOf(name: (burst: names.Burst) => string, bursts = GROWTH): Target['see'] {
@@ -108,10 +108,13 @@ function growthOf(name: (burst: names.Burst) => string, bursts = GROWTH): Target
   };
 }
 
-/** The exponent of linear growth, and what two runs of the same differ by. */
+/** The exponent of linear growth, plus the difference between two equal runs. */
 const LINEAR = 1.05;
 
-/** The time for each of 1,000 models at a start, over KServe's for each of 90: its agent loads none when it starts with 1,000. */
+/**
+ * The time for each of 1,000 models at a start, divided by KServe's for each of 90, because its agent loads none when
+ * it starts with 1,000.
+ */
 const timeOfEach: Target['see'] = (of) =>
   divided(
     divided(of('agent', names.startTime(1_000), 'ours'), 1_000),
@@ -132,7 +135,7 @@ const toNoWebhook =
       of('admission', names.podsASecond(16), 'none'),
     );
 
-/** What was promised, line by line. */
+/** The targets, line by line. */
 const TARGETS: readonly Target[] = [
   toKServe('admission', 'throughput with 16 callers', atLeast(1), names.podsASecond(16)),
   {

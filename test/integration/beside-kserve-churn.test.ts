@@ -28,7 +28,7 @@ const CHURN_MS = sized({ check: 45_000, soak: 300_000 });
 const QUIET_POINTS = sized({ check: 1, soak: 3 });
 /** Nothing changes for this long, so the manager must write nothing. */
 const QUIET_MS = sized({ check: 15_000, soak: 60_000 });
-/** Between two changes: KServe's manager takes some 200 ms for one. */
+/** Between two changes: KServe's manager takes about 200 ms for one. */
 const PACE_MS = 600;
 const BURST = sized({ check: 20, soak: 40 });
 /**

@@ -12,7 +12,7 @@ import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
-const NOBODY = 'nobody-token';
+const STRANGER = 'stranger-token';
 
 /** A real API server and manager; there are no pods. */
 describe('mms status', () => {
@@ -27,7 +27,7 @@ describe('mms status', () => {
   };
 
   beforeAll(async () => {
-    cluster = await startManagedCluster({ users: [{ name: 'nobody', token: NOBODY, groups: [] }] });
+    cluster = await startManagedCluster({ users: [{ name: 'stranger', token: STRANGER, groups: [] }] });
     kubeconfig = cluster.controlPlane.kubeconfigPath;
     const { client } = cluster;
     const limits = { resources: { limits: { memory: '1Gi' } } };
@@ -135,14 +135,14 @@ describe('mms status', () => {
   });
 
   it('names the missing right', async () => {
-    const config = await kubeconfigWith('nobody', cluster.controlPlane.token, NOBODY);
+    const config = await kubeconfigWith('stranger', cluster.controlPlane.token, STRANGER);
     const { code, stderr } = await runCommand(['status', '--kubeconfig', config]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^mms: .*User "nobody" cannot list resource "\w+" in API group .* "default"/);
+    expect(stderr).toMatch(/^mms: .*User "stranger" cannot list resource "\w+" in API group .* "default"/);
     const explained = await runCommand(['explain', 'flowers', '--kubeconfig', config]);
     expect(explained.code).toBe(1);
     expect(explained.stderr).toMatch(
-      /^mms: whether there is a "flowers" in namespace default is not known: TrainedModel: .*User "nobody" cannot get/,
+      /^mms: whether there is a "flowers" in namespace default is not known: TrainedModel: .*User "stranger" cannot get/,
     );
   });
 
@@ -157,12 +157,12 @@ describe('mms status', () => {
     const binding = {
       ...{ ...role, kind: 'ClusterRoleBinding', rules: undefined },
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'reader' },
-      subjects: [{ kind: 'User', name: 'nobody' }],
+      subjects: [{ kind: 'User', name: 'stranger' }],
     };
     const list = { apiVersion: 'v1', kind: 'List', items: [role, binding] };
     await kubectlWithInput(kubeconfig, JSON.stringify(list), ['apply', '-f', '-']);
     await placePod(cluster.client, { name: 'flowers-0', service: 'flowers', statusPort: 9082 });
-    const config = await kubeconfigWith('nobody', cluster.controlPlane.token, NOBODY);
+    const config = await kubeconfigWith('stranger', cluster.controlPlane.token, STRANGER);
     const top = await eventually(async () => {
       const outcome = await runCommand(['top', '--kubeconfig', config]);
       expect(outcome.code).toBe(0);
@@ -170,7 +170,7 @@ describe('mms status', () => {
     });
     expect(top.stdout).toMatch(/^oak +flowers +4Gi +- +- +- +- +- +0\/1$/m);
     expect(top.stderr).toMatch(
-      /^not counted: pod default\/flowers-0: .*User "nobody" cannot get resource "pods\/proxy"/,
+      /^not counted: pod default\/flowers-0: .*User "stranger" cannot get resource "pods\/proxy"/,
     );
   });
 

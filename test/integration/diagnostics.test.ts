@@ -18,7 +18,7 @@ import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
 import { unpacked } from '../support/unpacked.ts';
 
-const NOBODY = 'nobody-token';
+const STRANGER = 'stranger-token';
 /** Planted wherever an object can hold a secret. The archive must not contain it. */
 const SECRET = 'hunter2';
 /** Where the logger sends payloads. */
@@ -30,7 +30,7 @@ describe('mms diagnostics', () => {
   let directory: string;
 
   beforeAll(async () => {
-    cluster = await startManagedCluster({ users: [{ name: 'nobody', token: NOBODY, groups: [] }] });
+    cluster = await startManagedCluster({ users: [{ name: 'stranger', token: STRANGER, groups: [] }] });
     directory = await mkdtemp(join(tmpdir(), 'mms-diagnostics-'));
     const { client } = cluster;
     await createService(
@@ -136,9 +136,9 @@ describe('mms diagnostics', () => {
 
   it('writes an archive for a user without any right, and lists everything as missing', async () => {
     const { kubeconfigPath, token } = cluster.controlPlane;
-    const kubeconfig = join(directory, 'nobody.kubeconfig');
-    await writeFile(kubeconfig, (await readFile(kubeconfigPath, 'utf8')).replaceAll(token, NOBODY));
-    const file = join(directory, 'nobody.tar.gz');
+    const kubeconfig = join(directory, 'stranger.kubeconfig');
+    await writeFile(kubeconfig, (await readFile(kubeconfigPath, 'utf8')).replaceAll(token, STRANGER));
+    const file = join(directory, 'stranger.tar.gz');
     const { code } = await runCommand(['bug-report', '--kubeconfig', kubeconfig, '--file', file]);
     expect(code).toBe(0);
     const files = await unpacked(file);

@@ -268,7 +268,7 @@ describe('mms explain', () => {
     await expectBroken(scene, fault);
   });
 
-  it('breaks no link of a model that is loaded, and marks what is wrong for people to see', async () => {
+  it('finds no broken link for a loaded model, and marks the broken ones of others', async () => {
     await scene.servedByAgent('fine', { mirrored: true });
     await client.patch(
       INFERENCE_SERVICES,
@@ -288,7 +288,7 @@ describe('mms explain', () => {
     expect(stdout).toMatch(/✓ multi-model .*\n✗ memory-fits .*\n.*→ raise the memory limit/);
   });
 
-  it('asks which one is meant, and says what is like a name that nothing has', async () => {
+  it('asks which object is meant, and suggests a similar name for an unknown one', async () => {
     expect((await scene.mms('explain', 'fine')).stderr).toMatch(
       /trainedmodel\/fine or inferenceservice\/fine/,
     );

@@ -18,7 +18,9 @@ describe('the API client, against a real API server', () => {
   let client: ApiClient;
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane({ users: [{ name: 'nobody', token: 'nobody-token', groups: [] }] });
+    controlPlane = await testControlPlane({
+      users: [{ name: 'stranger', token: 'stranger-token', groups: [] }],
+    });
     client = clientFor(controlPlane, { observe: (event) => events.push(event) });
   });
 
@@ -155,7 +157,7 @@ describe('the API client, against a real API server', () => {
 
   it.each([
     ['an unknown token', 'wrong-token', 'API_UNAUTHORIZED', 401],
-    ['a user without rights', 'nobody-token', 'API_FORBIDDEN', 403],
+    ['a user without rights', 'stranger-token', 'API_FORBIDDEN', 403],
   ])('reports %s', async (_what, token, code, status) => {
     const kubeConfig = kubeConfigFor(controlPlane);
     kubeConfig.users = kubeConfig.users.map((user) => ({ ...user, token }));

@@ -102,22 +102,22 @@ describe('the controller of predictors', () => {
   });
 
   it("reports its state in KServe's conditions, and keeps the transition time of unchanged ones", async () => {
-    await createService(client, inferenceService('told', modelPredictor()));
-    await deployed('told');
+    await createService(client, inferenceService('reported', modelPredictor()));
+    await deployed('reported');
     await eventually(async () =>
-      expect(await readCondition(client, 'told', 'Ready')).toMatchObject({
+      expect(await readCondition(client, 'reported', 'Ready')).toMatchObject({
         status: 'Unknown',
         reason: 'DeploymentNotObserved',
       }),
     );
-    await reportAvailable(client, 'told-predictor');
+    await reportAvailable(client, 'reported-predictor');
     const ready = await eventually(async () => {
-      const condition = await readCondition(client, 'told', 'Ready');
+      const condition = await readCondition(client, 'reported', 'Ready');
       expect(condition.status).toBe('True');
       return condition;
     });
-    const url = 'http://told-predictor.default.svc.cluster.local';
-    expect(await readStatus(client, 'told')).toMatchObject({
+    const url = 'http://reported-predictor.default.svc.cluster.local';
+    expect(await readStatus(client, 'reported')).toMatchObject({
       url,
       address: { url },
       components: { predictor: { url } },
@@ -126,19 +126,19 @@ describe('the controller of predictors', () => {
       observedGeneration: 1,
       modelStatus: { transitionStatus: 'UpToDate' },
     });
-    await change('told', { predictor: { minReplicas: 3 } });
+    await change('reported', { predictor: { minReplicas: 3 } });
     await eventually(async () => {
-      expect((await deploymentOf('told')).spec.replicas).toBe(3);
-      expect((await readStatus(client, 'told')).observedGeneration).toBe(2);
-      expect(await readCondition(client, 'told', 'PredictorReady')).toMatchObject({
+      expect((await deploymentOf('reported')).spec.replicas).toBe(3);
+      expect((await readStatus(client, 'reported')).observedGeneration).toBe(2);
+      expect(await readCondition(client, 'reported', 'PredictorReady')).toMatchObject({
         status: 'True',
         reason: 'RollingOut',
       });
     });
-    expect(await readCondition(client, 'told', 'Ready')).toEqual(ready);
-    await reportAvailable(client, 'told-predictor', false);
+    expect(await readCondition(client, 'reported', 'Ready')).toEqual(ready);
+    await reportAvailable(client, 'reported-predictor', false);
     await eventually(async () =>
-      expect(await readCondition(client, 'told', 'Ready')).toMatchObject({
+      expect(await readCondition(client, 'reported', 'Ready')).toMatchObject({
         status: 'False',
         reason: 'MinimumReplicasUnavailable',
       }),
@@ -259,12 +259,12 @@ describe('the controller of predictors', () => {
     const stop = { metadata: { annotations: { 'serving.kserve.io/stop': 'true' } } };
     await client.patch(
       INFERENCE_SERVICES,
-      { namespace: 'default', name: 'told' },
+      { namespace: 'default', name: 'reported' },
       { type: 'merge', body: stop },
     );
     await eventually(async () => {
-      expect((await deploymentOf('told')).spec.replicas).toBe(0);
-      expect((await readCondition(client, 'told', 'Ready')).reason).toBe('Stopped');
+      expect((await deploymentOf('reported')).spec.replicas).toBe(0);
+      expect((await readCondition(client, 'reported', 'Ready')).reason).toBe('Stopped');
     });
   });
 

@@ -125,11 +125,11 @@ describe('pods are notified of a changed ConfigMap', () => {
   });
 
   it("not when they were recreated: a stale pod's notification is dropped", async () => {
-    await createPod('reborn', 'nobody');
+    await createPod('reborn', 'absent');
     const pod = watchedPod(await readPod('reborn'));
     const { metadata } = pod;
     const stale: WatchedPod = {
-      ...{ ...pod, scheduled: true, configMaps: ['modelconfig-nobody-0'] },
+      ...{ ...pod, scheduled: true, configMaps: ['modelconfig-absent-0'] },
       metadata: { ...metadata, uid: '00000000-0000-0000-0000-000000000000' },
     };
     const results: string[] = [];
@@ -137,7 +137,7 @@ describe('pods are notified of a changed ConfigMap', () => {
     const propagation = createPropagation({
       ...{ client, clock: systemClock },
       pod: () => stale,
-      configMapsFor: () => [{ metadata: { name: 'modelconfig-nobody-0', resourceVersion } }],
+      configMapsFor: () => [{ metadata: { name: 'modelconfig-absent-0', resourceVersion } }],
       observe: (result) => results.push(result),
     });
     propagation.isDue(stale);

@@ -122,23 +122,23 @@ describe('a manager with exactly the rights of the manifests', () => {
   });
 
   it('notifies pods of changed models', async () => {
-    await createService(client, inferenceService('told'));
-    await eventually(async () => expect(await modelNames(client, 'told')).toEqual([]));
+    await createService(client, inferenceService('notified'));
+    await eventually(async () => expect(await modelNames(client, 'notified')).toEqual([]));
     // The pod is labelled after its creation, because the API server cannot reach the webhook of a manager outside of
     // the cluster.
-    const pod = predictorPod('told-a', 'told', ({ metadata, spec }) => {
+    const pod = predictorPod('notified-a', 'notified', ({ metadata, spec }) => {
       delete (metadata as { labels?: unknown }).labels;
       spec['nodeName'] = 'node-1';
-      spec.volumes = [{ name: 'model-config', configMap: { name: 'modelconfig-told-0' } }];
+      spec.volumes = [{ name: 'model-config', configMap: { name: 'modelconfig-notified-0' } }];
     });
     await client.create(PODS, pod);
-    const { metadata } = predictorPod('told-a', 'told');
+    const { metadata } = predictorPod('notified-a', 'notified');
     const labelled = { metadata: { labels: metadata.labels } };
-    await client.patch(PODS, { namespace: 'default', name: 'told-a' }, { type: 'merge', body: labelled });
+    await client.patch(PODS, { namespace: 'default', name: 'notified-a' }, { type: 'merge', body: labelled });
     await eventually(async () =>
       expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(1),
     );
-    await createModel(client, trainedModel('t1', 'told'));
+    await createModel(client, trainedModel('t1', 'notified'));
     await eventually(async () => {
       expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);
     });
@@ -162,8 +162,8 @@ describe('a manager with exactly the rights of the manifests', () => {
     manager = await startTestManager({
       ...{ kubeconfig: managerKubeconfig, inCluster: true, args: ['--predictors'] },
     });
-    await createModel(client, trainedModel('t2', 'told'));
-    await eventually(async () => expect(await modelNames(client, 'told')).toEqual(['t1', 't2']));
+    await createModel(client, trainedModel('t2', 'notified'));
+    await eventually(async () => expect(await modelNames(client, 'notified')).toEqual(['t1', 't2']));
     expect(await manager.metric('mms_api_requests_total', { code: '403', resource: 'pods' })).toBeGreaterThan(
       0,
     );

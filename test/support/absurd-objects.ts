@@ -4,7 +4,7 @@ import { CONFIG_MAPS, INFERENCE_SERVICES, PODS, SERVICE_ACCOUNTS } from '../../s
 import type { Resource } from '../../src/kube/resources.ts';
 import { predictorPod } from './predictor-pod.ts';
 
-/** A namespace, an InferenceService and a model may be called so, and a key of data `__proto__`. */
+/** Allowed names of a namespace, an InferenceService and a model; `__proto__` is allowed as a key of data. */
 export const EVIL = 'constructor';
 export const KIB = 1024;
 
@@ -12,13 +12,13 @@ export const text = (length: number): string => 'x'.repeat(length);
 export const list = <T>(count: number, each: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => each(index));
 export const at = (name: string, more: object = {}) => ({ metadata: { name, namespace: EVIL, ...more } });
-/** Own properties, as JSON has them. */
+/** Own properties, as JSON.parse makes them. */
 export const oddKeys = (value: string): Record<string, string> =>
   JSON.parse(
     `{${['__proto__', 'constructor', 'toString', '-', '0'].map((key) => `"${key}":${JSON.stringify(value)}`).join(',')}}`,
   ) as Record<string, string>;
 
-/** Of each kind that the manager watches, one as large as the API server and etcd let it be. */
+/** One object of each watched kind, as large as the API server and etcd accept. */
 export const LARGE_OBJECTS: readonly (readonly [Resource, (index: number) => object])[] = [
   [
     SERVICE_ACCOUNTS,

@@ -48,7 +48,7 @@ export function answeredReview({ text }: Answer): AdmissionReview['response'] {
   return (JSON.parse(text) as AdmissionReview).response;
 }
 
-/** Writes bytes to a new TLS connection as long as it takes them, and returns what came back before it closed. */
+/** Writes bytes to a new TLS connection until it stops accepting them, and returns the answer before it closed. */
 export async function sendBytes(
   target: { port: number; ca: string },
   head: string,

@@ -8,7 +8,7 @@ export interface AdmissionLoad {
   readonly failures: readonly string[];
 }
 
-/** Creates pods of an InferenceService, one after the other and without storing them, until the work is done. */
+/** Creates pods of an InferenceService in dry runs, one after another, until the work is done. */
 export async function admitMeanwhile(
   load: { readonly client: ApiClient; readonly service: string; readonly callers: number },
   work: () => Promise<void>,

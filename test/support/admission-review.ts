@@ -10,7 +10,7 @@ export interface ReviewOptions {
   readonly client?: { readonly cert: string; readonly key: string };
 }
 
-/** Sends a review of a creation straight to a webhook, whoever has signed its certificate. */
+/** Sends a review of a creation directly to a webhook, without checking its certificate. */
 export async function reviewAt(
   port: number,
   object: KubernetesObject,

@@ -11,7 +11,7 @@ import { systemClock } from '../../src/lib/system-clock.ts';
 
 export const maker = certificateMaker(systemClock, DEFAULT_CERTIFICATE_POLICY);
 
-/** A certificate for 127.0.0.1 and the PEM of the authority to trust for it. */
+/** A certificate for 127.0.0.1, and the PEM of its CA. */
 export async function loopbackIssue(): Promise<{
   ca: string;
   certificate: { certificate: string; key: string };

@@ -13,11 +13,11 @@ import { AGENT_CASES, type AgentCase, agentConfigOf, askingService, LOG_ACCOUNTS
 import { eventually } from './eventually.ts';
 import { startKServeCluster } from './kserve-cluster.ts';
 
-/** What KServe made of one case. */
+/** The objects that KServe made of one case. */
 export interface RecordedAgent {
   /** A pod by the template of KServe's Deployment, before its webhook. */
   readonly pod: Pod;
-  /** What the webhook put into it. */
+  /** The agent's container from the webhook. */
   readonly agent: Container;
   readonly volumes: readonly Volume[];
 }
@@ -25,7 +25,7 @@ export interface RecordedAgent {
 /** By case. */
 export type RecordedAgents = Readonly<Record<string, RecordedAgent>>;
 
-/** Lets KServe's own manager make each predictor, and its own webhook the pods. */
+/** KServe's own manager makes each predictor, and its own webhook injects the pods. */
 export async function recordAgents(): Promise<RecordedAgents> {
   const cluster = await startKServeCluster();
   const { client } = cluster;

@@ -1,13 +1,13 @@
 import type { InferenceService } from '../../src/contract/inference-service.ts';
 import { kserveSystemConfig } from './kserve-install.ts';
 
-/** A predictor that asks for the logger, the batcher or both. */
+/** A predictor with the logger, the batcher or both. */
 export interface AgentCase {
   readonly predictor: Readonly<Record<string, unknown>>;
   readonly multiModel?: boolean;
-  /** What `inferenceservice-config` says of the logger beside what it is installed with. */
+  /** Settings of the logger in `inferenceservice-config`, in addition to the installed ones. */
   readonly logger?: Readonly<Record<string, unknown>>;
-  /** The pod's own name, of one that no ReplicaSet makes. */
+  /** The pod's name, without a ReplicaSet. */
   readonly podName?: string;
 }
 
@@ -16,7 +16,7 @@ const BATCHER = { maxBatchSize: 8, maxLatency: 100 };
 const STORE = { path: '/logs', key: 'logs', parameters: { format: 'csv' } };
 const STORED = { mode: 'all', url: 's3://logs/prefix', storage: STORE };
 
-/** Service accounts with credentials for the objects of a logger, each by one Secret of S3. */
+/** Service accounts with credentials for the logger's objects, each with one Secret of S3. */
 export const LOG_ACCOUNTS = {
   'logger-sa': {
     secret: 'logs',
@@ -103,14 +103,14 @@ const multiModel = (cases: Readonly<Record<string, AgentCase>>): Record<string, 
     Object.entries(cases).map(([name, asked]) => [`mms-${name}`, { ...asked, multiModel: true }]),
   );
 
-/** All that is recorded, by name. */
+/** All recorded cases, by name. */
 export const AGENT_CASES: Readonly<Record<string, AgentCase>> = {
   ...SINGLE_MODEL,
   ...multiModel(SINGLE_MODEL),
   ...multiModel(MORE_OF_MULTI_MODEL),
 };
 
-/** As KServe ships them: without, its code looks for other keys than its documentation says. */
+/** As KServe ships them. Without them, its code looks for other keys than it documents. */
 const CREDENTIALS = {
   gcs: { gcsCredentialFileName: 'gcloud-application-credentials.json' },
   s3: { s3AccessKeyIDName: 'AWS_ACCESS_KEY_ID', s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY' },

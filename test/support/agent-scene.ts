@@ -10,7 +10,7 @@ import { mountConfig } from './mounted-config.ts';
 import type { V2Server } from './v2-server.ts';
 import { startV2Server } from './v2-server.ts';
 
-/** A pod without Kubernetes: the mounted ConfigMap, the shared model directory, a model server, and where models are. */
+/** A pod without Kubernetes: the mounted ConfigMap, the shared model directory, a model server, and a model source. */
 export interface AgentScene {
   readonly modelDir: string;
   readonly config: MountedConfig;
@@ -18,12 +18,12 @@ export interface AgentScene {
   readonly source: ModelSource;
   /** Starts an agent; the scene ends it. */
   start(more?: Partial<AgentSetup>): Promise<TestAgent>;
-  /** What the model server answers for a model through the agent's proxy: its content, or the status when not 200. */
+  /** The model server's answer for a model through the agent's proxy: its content, or the status when not 200. */
   infer(agent: TestAgent, name: string): Promise<string | number>;
   end(): Promise<void>;
 }
 
-/** Sets a scene in a directory of its own. */
+/** Makes a scene in its own directory. */
 export async function agentScene(): Promise<AgentScene> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-scene-'));
   const modelDir = join(root, 'models');

@@ -9,14 +9,14 @@ import { ENTRYPOINT } from '../../image/archive.ts';
 import { eventually } from './eventually.ts';
 import { residentMib } from './process-memory.ts';
 
-/** As it is shipped: the bundle that `npm run build` makes. */
+/** The shipped agent: the bundle of `npm run build`. */
 export const AGENT = fileURLToPath(new URL('../../dist/agent.js', import.meta.url));
 
 export interface TestAgent {
   readonly process: ChildProcess;
   readonly port: number;
   readonly statusPort: number;
-  /** Monotonic milliseconds of the moment before it was started. */
+  /** Monotonic milliseconds, just before the start. */
   readonly startedAt: number;
   readonly log: string[];
   status(): Promise<AgentStatus>;
@@ -103,7 +103,7 @@ function methodsOf(child: ChildProcess, { port, statusPort }: { port: number; st
   };
 }
 
-/** Whether every model of the status is loaded, and there are so many. */
+/** Whether the status has this many models, all of them loaded. */
 export function allLoaded(count: number): (status: AgentStatus) => boolean {
   return ({ models }) => models.length === count && models.every(({ phase }) => phase === 'Loaded');
 }

@@ -6,7 +6,7 @@ const output = (name: string, datatype: string, data: number) => ({
 });
 const outputs = (...all: readonly object[]): string => JSON.stringify({ outputs: all });
 const sizes = [output('petal', 'FP64', 0.1), output('sepal', 'FP64', 2.5)] as const;
-/** What the pods of their own answer, what the shared ones do, and what becomes of such a model. */
+/** The answers of a model's own pods and of the shared ones, and the resulting state of the model. */
 export const OTHERS: Readonly<
   Record<string, { own: string; shared: string; state: string; because: string }>
 > = {

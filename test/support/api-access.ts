@@ -3,7 +3,7 @@ import { createApiClient, type ApiClient, type ApiClientOptions } from '../../sr
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { systemClock } from '../../src/lib/system-clock.ts';
 
-/** The kubeconfig of a test's control plane, by way of another port when one is given. */
+/** The kubeconfig of a test's control plane, with another port if given. */
 export function kubeConfigFor(controlPlane: ControlPlane, port?: number): KubeConfig {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(controlPlane.kubeconfigPath);

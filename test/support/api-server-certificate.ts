@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 
-/** What an API server needs in order to call webhooks with a client certificate, and a webhook to ask for it. */
+/** The files for an API server that calls webhooks with a client certificate, and for a webhook that requires one. */
 export interface ApiServerCertificate {
   /** For `--webhook-client-ca`. */
   readonly authorityFile: string;
@@ -14,7 +14,10 @@ export interface ApiServerCertificate {
   remove(): Promise<void>;
 }
 
-/** As SECURITY.md has it, but for the user's name: here the webhook is registered by URL, with a port that is not known yet. */
+/**
+ * As in SECURITY.md, except for the user's name: here the webhook is registered by URL, with a port that is not known
+ * yet.
+ */
 export async function apiServerCertificate(): Promise<ApiServerCertificate> {
   const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-client-'));
   const algorithm = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;

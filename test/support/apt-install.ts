@@ -5,7 +5,7 @@ import { messageOf } from '../../src/lib/errors.ts';
 import type { Progress } from '../../src/development/controlplane/progress.ts';
 import { runProgram } from '../../src/development/controlplane/run-program.ts';
 
-/** `1` lets the tests install what they miss; `.ci/run` sets it. Without it a machine's packages are left as they are. */
+/** `1` lets the tests install missing packages; `.ci/run` sets it. Otherwise a machine's packages are not changed. */
 export const APT_INSTALL = 'KSERVE_MMS_APT_INSTALL';
 
 /** True when the tests may install packages on this machine. */
@@ -14,11 +14,11 @@ export function mayInstall(environment: NodeJS.ProcessEnv): boolean {
 }
 
 /**
- * Installs packages of Debian and its like, where that was asked for. Takes as long as the network does: not inside a test's
- * timeout.
+ * Installs packages on Debian and its derivatives, if this is allowed. It depends on the network, so do not call it
+ * within a test's timeout.
  *
  * @param purpose completes "… for": `a node on this machine`
- * @throws saying what to do
+ * @throws with the remedy
  */
 export async function aptInstall(
   packages: readonly string[],
@@ -36,7 +36,7 @@ export async function aptInstall(
   const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
   const run = (...args: string[]) => runProgram({ command: 'apt-get', args, environment: env });
   try {
-    // apt-get does not wait for another one; test workers start several.
+    // apt-get does not wait for another apt-get; test workers may start several.
     const waiting = (): void => progress('waiting for another apt-get …');
     await withLock(join(tmpdir(), 'kserve-mms-apt-get.lock'), waiting, async () => {
       await run('update');

@@ -12,11 +12,11 @@ export interface AuditedWrite {
   readonly name: string;
   /** HTTP status. */
   readonly code: number;
-  /** Characters of the object or patch that was sent, where bodies are recorded; else 0. */
+  /** Characters of the sent object or patch if bodies are recorded, otherwise 0. */
   readonly size: number;
 }
 
-/** The API server's own record of who wrote what. */
+/** The API server's own record of all writes. */
 export interface AuditLog {
   /** For the API server. */
   readonly flags: readonly string[];
@@ -25,7 +25,7 @@ export interface AuditLog {
   remove(): Promise<void>;
 }
 
-/** Writes alone, or every request, those for ConfigMaps with what was sent. */
+/** Records only writes, or every request, with the bodies of those for ConfigMaps. */
 export type AuditScope = 'writes' | 'requests';
 
 const RULES: Readonly<Record<AuditScope, string>> = {
@@ -64,7 +64,7 @@ export async function auditLog(scope: AuditScope = 'writes'): Promise<AuditLog> 
     flags: [`--audit-policy-file=${policy}`, `--audit-log-path=${log}`, '--audit-log-mode=blocking'],
     async writes() {
       const read: AuditedWrite[] = [];
-      // Line by line: with bodies, the whole is more than a string can hold.
+      // Read by line, because with bodies the whole exceeds the maximal length of a string.
       for await (const line of createInterface({ input: createReadStream(log), crlfDelay: Infinity })) {
         if (line.endsWith('}')) read.push(readEvent(JSON.parse(line) as AuditEvent));
       }

@@ -9,7 +9,10 @@ import { toolCache } from './go-tool.ts';
 import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
-/** https://github.com/Azure/Azurite: Microsoft's own emulator. 370 MB installed, so it is fetched when a test asks for it. */
+/**
+ * https://github.com/Azure/Azurite: Microsoft's own emulator. It takes 370 MB, so it is installed when a test needs
+ * it.
+ */
 const AZURITE_VERSION = '3.37.0';
 /** The emulator's fixed account and key. Source: learn.microsoft.com/azure/storage/common/storage-connect-azurite */
 const ACCOUNT = 'devstoreaccount1';
@@ -21,7 +24,7 @@ export interface TestAzure {
   /** For AZURE_STORAGE_SERVICE_ENDPOINT. */
   readonly endpoint: string;
   readonly client: BlobServiceClient;
-  /** Makes the container when it is not there. */
+  /** Creates the container if it does not exist. */
   putBlob(
     container: string,
     name: string,
@@ -59,7 +62,7 @@ export async function startAzure(): Promise<TestAzure> {
   };
 }
 
-/** The path of the emulator's program, installed when it is not there. @throws where npm cannot */
+/** The path of the emulator's program, installed if missing. @throws when npm cannot install it */
 export async function azurite(): Promise<string> {
   const directory = join(toolCache(), `azurite-${AZURITE_VERSION}`);
   const main = join(directory, 'node_modules', 'azurite', 'dist', 'src', 'blob', 'main.js');

@@ -10,14 +10,14 @@ export const CHROMIUM: PackagedProgram = {
   purpose: 'a browser to test the page with',
 };
 
-/** Installs it where there is none, which takes half a minute or more: for a hook that may take as long as that. */
+/** Installs the browser if missing, which takes half a minute or more. Call it in a hook with a long timeout. */
 export function installedChromium(): Promise<string> {
   return installedProgram(CHROMIUM);
 }
 
 /** A real browser without a window. */
 export async function startBrowser(): Promise<Browser> {
-  // Chromium's sandbox refuses to be set up by root, and the page is our own.
+  // Chromium's sandbox does not run as root, and the page is our own.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return chromium.launch({ executablePath: await installedChromium(), args });
 }

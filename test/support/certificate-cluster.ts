@@ -34,7 +34,7 @@ export const SIMULATED_POLICY: CertificatePolicy = {
   grace: seconds(5),
   overlap: milliseconds(HOUR),
 };
-/** How late an API server may learn of a new caBundle; less than the grace. */
+/** The delay after which an API server knows a new caBundle; less than the grace. */
 const API_SERVER_LAG = seconds(4);
 
 export interface SimulatedReplica {
@@ -42,7 +42,7 @@ export interface SimulatedReplica {
   keeper: CertificateController;
   leader: boolean;
   served: string | undefined;
-  /** Neither looks nor gets answers. */
+  /** Neither reconciles nor gets answers. */
   frozen: boolean;
   ticking: boolean;
   nextTickAt: number;
@@ -67,9 +67,9 @@ export class CertificateCluster {
   readonly replicas: SimulatedReplica[] = [];
   /** How often each kind of step was taken. */
   readonly steps = new Map<string, number>();
-  /** How far the wall clock has been set on from the time that has passed. */
+  /** The difference between the wall clock and the elapsed time. */
   clockStep = 0;
-  /** What has happened, for whoever must find out why a test failed. */
+  /** The events so far, to find out why a test failed. */
   readonly story: string[] = [];
   readonly #random: Random;
   readonly #clock: Clock;
@@ -93,7 +93,7 @@ export class CertificateCluster {
     }
   }
 
-  /** Starts the replica anew, without any memory; what it was doing is lost. */
+  /** Restarts the replica without any memory. Its current work is lost. */
   restart(replica: SimulatedReplica): void {
     this.#turns = this.#turns.filter(({ of }) => of !== replica);
     Object.assign(replica, { served: undefined, ticking: false, nextTickAt: this.now });
@@ -123,7 +123,7 @@ export class CertificateCluster {
     }
   }
 
-  /** What a watch does: everybody looks at once. */
+  /** Acts as a watch: every replica reconciles. */
   poke(): void {
     for (const replica of this.replicas) replica.nextTickAt = this.now;
   }
@@ -139,7 +139,7 @@ export class CertificateCluster {
     this.story.push(`${new Date(this.now).toISOString()} ${event}`);
   }
 
-  /** Lets one replica look, or one call to the API go on. False when nobody has anything to do. */
+  /** Lets one replica reconcile, or one call to the API proceed. False when no replica has anything to do. */
   async step(): Promise<boolean> {
     const due = this.replicas.filter((each) => !each.frozen && !each.ticking && each.nextTickAt <= this.now);
     const turns = this.#turns.filter(({ of }) => !of.frozen);
@@ -156,10 +156,10 @@ export class CertificateCluster {
     return true;
   }
 
-  /** The rule, broken: replicas that call themselves ready and serve what some API server may not trust. */
+  /** Violations of the rule: ready replicas with a certificate that some API server may not trust. */
   untrusted(): string[] {
     const lately = this.#past.filter(({ until }) => until > this.now - API_SERVER_LAG);
-    // Before the first publication nothing can be admitted, whatever is served.
+    // Before the first publication no pod can be admitted, whatever certificate is served.
     const views = [this.bundles, ...lately.map(({ bundles }) => bundles)].filter(
       (view) => !view.includes(''),
     );
@@ -213,7 +213,7 @@ export class CertificateCluster {
       publish: (caBundle, { version }) =>
         this.#call(replica, () => {
           if (version !== this.bundles) throw new StaleWriteError('the caBundles have changed');
-          // Two objects are not written at once, and the second write may fail.
+          // Two objects are not written atomically, and the second write may fail.
           this.setBundles([caBundle, this.failing ? (this.bundles[1] ?? '') : caBundle]);
         }),
     };

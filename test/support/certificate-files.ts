@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 
-/** A certificate that is its own authority, and its key: as PEM and as files. */
+/** A self-signed certificate and its key, as PEM and as files. */
 export interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
@@ -12,7 +12,7 @@ export interface CertificateFiles {
   remove(): Promise<void>;
 }
 
-/** @param names DNS names; the loopback address is always in it. */
+/** @param names DNS names; the loopback address is always included */
 export async function certificateFiles(...names: string[]): Promise<CertificateFiles> {
   const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-tls-'));
   const altNames = [

@@ -1,12 +1,12 @@
 import type { Clock, EpochMs, Milliseconds, MonotonicMs } from '../../src/lib/clock.ts';
 
-/** A clock that stands still until the test moves it. */
+/** A clock that stops until the test advances it. */
 export interface FakeClock extends Clock {
-  /** Moves on, waking sleepers in the order of their times and letting each do what it does before the next wakes. */
+  /** Advances the clock, waking sleepers in the order of their times and letting each finish before the next wakes. */
   advance(span: number): Promise<void>;
-  /** Sets the wall clock on, or back, by so many milliseconds; nobody wakes. */
+  /** Sets the wall clock forward or back by this many milliseconds, without waking sleepers. */
   stepWall(span: number): void;
-  /** How many are asleep. */
+  /** The number of sleepers. */
   readonly sleeping: number;
 }
 
@@ -53,7 +53,7 @@ export function fakeClock(): FakeClock {
   };
 }
 
-/** Lets everything run that waits for nothing but promises. */
+/** Runs everything that waits only for promises. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -4,7 +4,7 @@ import type { ApiClient } from '../../src/kube/api-client.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 
-/** An InferenceService that is multi-model unless told otherwise. */
+/** An InferenceService that is multi-model by default. */
 export function inferenceService(
   name: string,
   predictor: object = { sklearn: {} },

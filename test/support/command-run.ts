@@ -3,10 +3,10 @@ import { PassThrough } from 'node:stream';
 import { run } from '../../src/cli/program.ts';
 
 export interface CommandRun {
-  /** What it has printed so far. */
+  /** The output so far. */
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** As Ctrl-C does. */
+  /** Interrupts it as Ctrl-C does. */
   interrupt(): void;
   /** Resolves with the exit code. */
   readonly ended: Promise<number>;
@@ -17,7 +17,7 @@ export function startCommand(
   args: readonly string[],
   { input = '', environment = {} }: { input?: string; environment?: NodeJS.ProcessEnv } = {},
 ): CommandRun {
-  // commander ends `help` with the exit code that is set already, which is nobody's here: a worker runs many tests.
+  // commander ends `help` with the exit code that is set already. The worker process runs many tests, so it is reset.
   process.exitCode = undefined;
   const interruption = new AbortController();
   const [stdout, stderr] = [collected(), collected()];

@@ -4,8 +4,8 @@ import { startControlPlane } from '../../src/development/controlplane/control-pl
 import type { ControlPlane, ControlPlaneOptions } from '../../src/development/controlplane/control-plane.ts';
 
 /**
- * A real etcd and kube-apiserver of the test file's own, in a temporary directory. Start it in beforeAll and
- * stop() it in afterAll. Where no binaries can be had the test fails; it is never skipped.
+ * A real etcd and kube-apiserver for one test file, in a temporary directory. Start it in beforeAll and stop() it in
+ * afterAll. Without binaries the test fails; it is never skipped.
  */
 export async function testControlPlane(
   options: Omit<ControlPlaneOptions, 'binaries'> = {},

@@ -1,4 +1,4 @@
-/** Bodies of reviews, within what is taken, that make as much work as the kind of input can. */
+/** Bodies of reviews within the limits that cause as much work as this kind of input can. */
 export interface CostlyReview {
   readonly name: string;
   readonly path: '/mutate-pods' | '/validate-trainedmodels';
@@ -38,7 +38,7 @@ function reviewOf(kind: string, operation: string, objects: string): Buffer {
   );
 }
 
-/** One for each list, map and text that is read, as many or as long as the bounds let them be. */
+/** One for each list, map and text that is read, with the maximal number or length. */
 export function costlyReviews(bounds: {
   readonly bytes: number;
   readonly values: number;

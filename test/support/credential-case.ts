@@ -1,16 +1,19 @@
 import type { EnvVar } from '../../src/contract/pod.ts';
 
-/** One input of KServe's credential builder, or what holds between several of them. */
+/** One input of KServe's credential builder, or a rule between several inputs. */
 export interface CredentialCase {
   readonly name: string;
-  /** KServe's `credentials` entry; {@link SHIPPED} where a case says nothing, `null` for none at all. */
+  /** KServe's `credentials` entry: {@link SHIPPED} by default, `null` for none. */
   readonly config?: Readonly<Record<string, unknown>> | null;
-  /** Each Secret with its data in plain. They are prefixed with the case's name, since names are shared by all cases. */
+  /**
+   * Each Secret with its data as plain text. Names are prefixed with the case's name, because all cases share a
+   * namespace.
+   */
   readonly secrets?: Readonly<Record<string, SecretCase>>;
-  /** The pod's service account; `null`: it names one that does not exist. */
+  /** The pod's service account; `null` for one that does not exist. */
   readonly account?: {
     readonly annotations?: Readonly<Record<string, string>>;
-    /** Names of Secrets, all of them where this is left out. */
+    /** Names of Secrets; all of them by default. */
     readonly secrets?: readonly string[];
   } | null;
   readonly podAnnotations?: Readonly<Record<string, string>>;
@@ -22,15 +25,15 @@ export interface SecretCase {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** What is otherwise here than with KServe. */
+/** The difference from KServe. */
 export interface Difference {
-  /** Why; docs/credential-places.md says the same. */
+  /** The reason, as in docs/credential-places.md. */
   readonly because: string;
-  /** Variables that differ, in place of KServe's of the same name. */
+  /** Variables that differ, instead of KServe's of the same name. */
   readonly env?: Readonly<Record<string, EnvVar>>;
-  /** All of it, where KServe refuses the pod, or gives something else altogether. */
+  /** The whole answer, if KServe refuses the pod or gives something else. */
   readonly answer?: 'nothing' | { readonly env: readonly EnvVar[]; readonly secretVolume?: SecretVolume };
-  /** What the admission warning says; a difference that adds something has none. */
+  /** The admission warning. A difference that adds something has none. */
   readonly warning?: string;
 }
 
@@ -40,7 +43,7 @@ export interface SecretVolume {
   readonly mountPath: string;
 }
 
-/** As KServe v0.17 ships it in config/configmap/inferenceservice.yaml. */
+/** As shipped by KServe v0.17 in config/configmap/inferenceservice.yaml. */
 export const SHIPPED = {
   storageSpecSecretName: 'storage-config',
   storageSecretNameAnnotation: 'serving.kserve.io/storageSecretName',

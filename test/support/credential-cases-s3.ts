@@ -12,11 +12,11 @@ import {
 } from './credential-case.ts';
 import type { CredentialCase } from './credential-case.ts';
 
-/** Secrets with keys of S3, and where their settings are found. */
+/** Secrets with S3 keys, and the places of their settings. */
 export const S3_SECRETS: readonly CredentialCase[] = [
   { name: 's3-keys', secrets: { s: { data: KEYS } } },
   { name: 's3-annotations', secrets: { s: { data: KEYS, annotations: ALL_S3 } } },
-  { name: 's3-https-unless-told', secrets: { s: { data: KEYS, annotations: s3({ endpoint: 'store' }) } } },
+  { name: 's3-https-by-default', secrets: { s: { data: KEYS, annotations: s3({ endpoint: 'store' }) } } },
   {
     name: 's3-scheme-in-annotation',
     secrets: { s: { data: KEYS, annotations: s3({ endpoint: ' HTTPS://store:9000 ', usehttps: '0' }) } },

@@ -4,10 +4,10 @@ import type { CredentialCase } from './credential-case.ts';
 import { kserveSystemConfig } from './kserve-install.ts';
 import { startKServeCluster } from './kserve-cluster.ts';
 
-/** What KServe's own webhook made of a case, or that no pod came out of it, and why. */
+/** What KServe's own webhook made of a case, or the reason for a refusal. */
 export type RecordedAnswer = CredentialAnswer | { readonly refused: string };
 
-/** Asks the pod webhook of KServe's own manager, on a real API server, for each case in turn. */
+/** Sends each case in turn to the pod webhook of KServe's own manager, on a real API server. */
 export async function recordKServe(
   cases: readonly CredentialCase[],
 ): Promise<Readonly<Record<string, RecordedAnswer>>> {

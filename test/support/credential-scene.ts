@@ -7,7 +7,7 @@ import type { CredentialCase } from './credential-case.ts';
 import { eventually } from './eventually.ts';
 import { kubectlOutcome } from './kubectl.ts';
 
-/** What a webhook makes of a case's pod: the agent's part of it, defaults of the API server included. */
+/** The agent's part of the pod that a webhook makes of a case, with defaults of the API server. */
 export interface CredentialAnswer {
   readonly env: readonly EnvVar[];
   readonly mounts: readonly VolumeMount[];
@@ -44,7 +44,7 @@ async function createCase(client: ApiClient, one: CredentialCase): Promise<void>
   });
 }
 
-/** Asks the webhook of a cluster for each case in turn, under its own system configuration. */
+/** Sends each case in turn to the webhook of a cluster, with the system configuration of the case. */
 export async function askForEach(
   { controlPlane, client }: { readonly controlPlane: ControlPlane; readonly client: ApiClient },
   cases: readonly CredentialCase[],
@@ -61,7 +61,7 @@ export async function askForEach(
   return outcomes;
 }
 
-/** Writes the system configuration of a case, and waits for the webhook to see it: by the agent's image. */
+/** Writes the system configuration of a case, and waits until the webhook uses it, which the agent's image shows. */
 async function configure(
   controlPlane: ControlPlane,
   client: ApiClient,

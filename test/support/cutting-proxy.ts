@@ -10,7 +10,7 @@ export interface CuttingProxy {
   stop(): Promise<void>;
 }
 
-/** A TCP proxy that breaks the first connections after so many bytes from the server, as a failing network does. */
+/** A TCP proxy that breaks the first connections after this many bytes from the server, as a failing network does. */
 export async function startCuttingProxy(
   targetPort: number,
   cuts: number,

@@ -16,15 +16,16 @@ export interface EarlierManifests {
 }
 
 export interface OpenManifests {
-  /** Has them in `manifests/`. */
+  /** The directory that contains `manifests/`. */
   readonly directory: string;
-  /** Removes what `open` made, and nothing of the checkout. */
+  /** Removes what `open` made. The checkout is not changed. */
   close(): Promise<void>;
 }
 
 /**
- * The oldest manifests that are supported and those of 0.1.0, which lie in the repository, and those of the previous commit. A
- * shallow clone and an unpacked npm package have no previous commit, which is said on stderr; the others are always there.
+ * The oldest supported manifests and those of 0.1.0, which are in the repository, and those of the previous commit. A
+ * shallow clone and an unpacked npm package have no previous commit, which is reported on stderr; the others always
+ * exist.
  */
 export async function earlierManifests(): Promise<readonly EarlierManifests[]> {
   const kept = [
@@ -51,8 +52,8 @@ function inTheRepository(of: string, name: string): EarlierManifests {
 const FORMER_NAME = '134d2bdc1c04d404ff538b5c6756c8703cd97b3d';
 
 /**
- * Manifests and program of the last version whose webhook configurations are named `kserve-mms`; undefined without history.
- * The program runs from its sources, with the packages of this checkout.
+ * Manifests and program of the last version whose webhook configurations are named `kserve-mms`; undefined without
+ * history. The program runs from its sources, with the packages of this checkout.
  */
 export async function versionOfFormerName(): Promise<
   (OpenManifests & { readonly program: string }) | undefined

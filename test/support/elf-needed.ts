@@ -1,4 +1,4 @@
-/** What a 64-bit little-endian ELF file is for, and which shared libraries it asks the loader for. */
+/** The processor of a 64-bit little-endian ELF file, and the shared libraries that it needs. */
 export interface ElfFacts {
   /** `e_machine`: 62 is x86-64, 183 is AArch64. */
   readonly machine: number;

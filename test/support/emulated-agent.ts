@@ -6,10 +6,10 @@ import { specHash } from '../../src/contract/model-marker.ts';
 import type { ModelConfigEntry } from '../../src/contract/model-config.ts';
 import { createNumberedModels } from '../../src/agent/status/versioned-models.ts';
 
-/** An agent's status server without an agent: the documented stream, and models that go through their phases. */
+/** The status server of an emulated agent: the documented stream, with models that go through their phases. */
 export interface EmulatedAgent {
   readonly port: number;
-  /** What models.json says now; new models take their way to Loaded, or to Failed where `fails` says so. */
+  /** Sets the current models.json. New models proceed to Loaded, or to Failed where `fails` is true. */
   want(entries: readonly ModelConfigEntry[]): void;
   /** Models that are loaded or failed. */
   settled(): number;
@@ -17,18 +17,18 @@ export interface EmulatedAgent {
 }
 
 export interface EmulatedAgentOptions {
-  /** Models that this agent brings from wanted to loaded in a second. */
+  /** The number of models that this agent takes to Loaded in a second. */
   readonly perSecond: number;
   readonly fails: (name: string) => boolean;
-  /** Told of each that fails. */
+  /** Called with the name of each model that fails. */
   readonly onFailed?: (name: string) => void;
-  /** What is said of those that fail. */
+  /** The message of models that fail. */
   readonly message?: string;
 }
 
 const HEARTBEAT_MS = 15_000;
 
-/** Starts it on a free port of 127.0.0.1. Real agents for thousands of models would need more machine than a test has. */
+/** Starts it on a free port of 127.0.0.1. Real agents for thousands of models would exceed a test machine. */
 export async function startEmulatedAgent(options: EmulatedAgentOptions): Promise<EmulatedAgent> {
   const { perSecond, fails, onFailed, message: failure = 'the source answered 404' } = options;
   const models = createNumberedModels();
@@ -91,7 +91,7 @@ export async function startEmulatedAgent(options: EmulatedAgentOptions): Promise
     for (const flush of streams) flush();
   };
 
-  /** Ten steps a second: some models begin, those of the step before download, load, are loaded. */
+  /** Runs ten steps a second: each starts some models and advances the others to the next phase. */
   async function run(): Promise<void> {
     let downloading: ModelConfigEntry[] = [];
     let loading: ModelConfigEntry[] = [];

@@ -2,16 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /**
- * A Service in front of managers, as a node's kube-proxy is one: a new connection goes to any of the endpoints it knows of, one
- * that is open stays where it is, and news of an endpoint come late.
+ * A Service in front of managers, as implemented by a node's kube-proxy: new connections go to the known
+ * endpoints in turn, open ones stay, and updates of endpoints arrive late.
  */
 export interface EndpointsBalancer {
   readonly port: number;
-  /** The port is an endpoint once the news have arrived. */
+  /** Adds the port as an endpoint after the delay. */
   add(port: number): Promise<void>;
-  /** It is no endpoint any more once the news have arrived; what is connected to it stays. */
+  /** Removes the endpoint after the delay. Open connections stay. */
   remove(port: number): Promise<void>;
-  /** Connections passed on so far, by endpoint. */
+  /** The number of connections by endpoint. */
   readonly passed: ReadonlyMap<number, number>;
   close(): Promise<void>;
 }
@@ -59,7 +59,7 @@ export async function startEndpointsBalancer(newsTakeMs: number): Promise<Endpoi
   };
 }
 
-/** An end is passed on after the bytes before it, a death at once. */
+/** A FIN is passed on after the bytes before it, a reset at once. */
 function join(from: Socket, to: Socket): void {
   from.pipe(to);
   from.on('error', () => to.destroy());

@@ -7,22 +7,22 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** An HTTP server with an envtest index and archive, as a mirror in a closed network has them. */
+/** An HTTP server with an envtest index and archive, like a mirror in an isolated network. */
 export interface EnvtestMirror {
   readonly indexUrl: string;
-  /** Paths asked for, in order. */
+  /** Requested paths, in order. */
   readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
-/** What is wrong with the mirror, for the tests of faults. */
+/** The fault of the mirror. */
 export interface MirrorFaults {
   readonly sha512?: string;
   readonly programs?: readonly string[];
   readonly archiveStatus?: number;
 }
 
-/** Serves one real tar.gz with shell scripts for programs, as version v1.36.7 for linux/amd64. */
+/** Serves one real tar.gz with shell scripts as programs, as version v1.36.7 for linux/amd64. */
 export async function startEnvtestMirror(
   workDirectory: string,
   faults: MirrorFaults = {},

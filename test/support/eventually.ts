@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Repeats a check until it passes, and throws its last failure when it never does: a condition in the place of a sleep.
+ * Repeats a check until it passes, and throws its last failure if it never does. It replaces sleeps.
  *
- * @param withinMs generous: it bounds how long a failing test takes, not what is promised
+ * @param withinMs generous: it bounds the duration of a failing test, and is not a promised time
  */
 export async function eventually<T>(
   check: () => Promise<T> | T,
@@ -21,7 +21,7 @@ export async function eventually<T>(
   }
 }
 
-/** The same for a condition that is true or not; `what` says in the failure what was waited for. */
+/** The same for a boolean condition; `what` names it in the failure. */
 export function eventuallyTrue(
   what: string,
   condition: () => boolean | Promise<boolean>,

@@ -19,14 +19,14 @@ import { startTestManager } from './manager.ts';
 import type { TestManager } from './manager.ts';
 import { placePod } from './predictor-pods.ts';
 
-/** One real fault, and what must be said of it. */
+/** One real fault, and the expected explanation. */
 export interface Fault {
   readonly fault: string;
   readonly prepare: () => Promise<unknown>;
-  /** What `mms explain` is asked, with the namespace where it is another than `default`. */
+  /** The arguments of `mms explain`, with the namespace if it is not `default`. */
   readonly ask: readonly string[];
   readonly broken: LinkId;
-  /** In the message or the advice. */
+  /** Expected in the message or the advice. */
   readonly words: RegExp;
 }
 
@@ -36,33 +36,33 @@ export interface CommandOutcome {
   readonly stderr: string;
 }
 
-/** A real API server and a real manager, in which things are made that go wrong. */
+/** A real API server and a real manager, in which faults are prepared. */
 export interface ExplainScene {
   readonly client: ApiClient;
   readonly manager: TestManager;
   /** Runs a command line of `mms` on this cluster. */
   mms(...args: string[]): Promise<CommandOutcome>;
-  /** An InferenceService with one model, both of this name. */
+  /** Creates an InferenceService with one model of the same name. */
   served(name: string, predictor?: object, memory?: string): Promise<void>;
-  /** Writes the status of the InferenceService of this name, as its controller does. */
+  /** Writes the status of the InferenceService, as its controller does. */
   sayOf(name: string, status: object): Promise<void>;
-  /** The same with an injected pod `<name>-0` on which a kubelet reports this. */
+  /** The same, with an injected pod `<name>-0` and this status from kubelet. */
   servedWithPod(name: string, status: object): Promise<void>;
-  /** The same with a real agent and a model server that speaks V2. */
+  /** The same, with a real agent and a model server that speaks V2. */
   servedByAgent(name: string, setup: AgentSetup): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface AgentSetup {
-  /** Whether the ConfigMap reaches the agent, as kubelet would bring it. */
+  /** Whether the ConfigMap reaches the agent, as with kubelet. */
   readonly mirrored: boolean;
-  /** Where the model is, and what goes wrong with it. */
+  /** The model's URI; may also set up the fault. */
   readonly uri?: (scene: AgentScene) => string;
 }
 
 const STATUS = { subresource: 'status' } as const;
 
-/** A container that is not ready, as a kubelet reports it. */
+/** A container that is not ready, as kubelet reports it. */
 const CONTAINER = { name: 'kserve-container', ready: false, restartCount: 3, image: 'x', imageID: '' };
 
 export async function startExplainScene(): Promise<ExplainScene> {
@@ -77,7 +77,7 @@ export async function startExplainScene(): Promise<ExplainScene> {
     await createModel(client, trainedModel(name, name, { memory }));
   }
 
-  // The webhook hears of a new InferenceService by its watch.
+  // The webhook learns of a new InferenceService by its watch.
   const placed = (name: string, statusPort: number): Promise<void> =>
     eventually(() => placePod(client, { name: `${name}-0`, service: name, statusPort }));
 
@@ -128,7 +128,7 @@ async function runMms(controlPlane: ControlPlane, args: readonly string[]): Prom
   return { code, stdout: await text(stdout), stderr: await text(stderr) };
 }
 
-/** What a kubelet reports of a container that does not start. */
+/** The status that kubelet reports for a container that does not start. */
 export function waitingStatus(reason: string, message: string): object {
   return {
     phase: 'Pending',
@@ -137,18 +137,18 @@ export function waitingStatus(reason: string, message: string): object {
   };
 }
 
-/** Of a model server that runs and does not answer its probe. */
+/** The status of a model server that runs and does not answer its probe. */
 export const UNREADY_STATUS: object = {
   conditions: [{ type: 'Ready', status: 'False' }],
   containerStatuses: [{ ...CONTAINER, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } }],
 };
 
-/** The same object, held back from deletion by somebody. */
+/** The same object with a foreign finalizer. */
 export function held(object: KubernetesObject): KubernetesObject {
   return { ...object, metadata: { ...object.metadata, finalizers: ['example.com/hold'] } };
 }
 
-/** Waits until the explanation breaks at this link, with these words and exit code 1. */
+/** Waits until the explanation has this broken link, these words and exit code 1. */
 export function expectBroken({ mms }: ExplainScene, { ask, broken, words }: Fault): Promise<void> {
   return eventually(async () => {
     const { code, stdout, stderr } = await mms('explain', ...ask, '-o', 'json');

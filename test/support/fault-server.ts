@@ -9,22 +9,22 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 
 export interface GeneratedFile {
   readonly bytes?: number;
-  /** False: no Content-Length, so that the size is known at the end only. */
+  /** False: no Content-Length, so that the size is known only at the end. */
   readonly announce?: boolean;
-  /** A Content-Length that is not true. */
+  /** A wrong Content-Length. */
   readonly announceBytes?: number;
-  /** Sends that many bytes and then nothing more, for ever. */
+  /** Sends this many bytes and then nothing more. */
   readonly hangAfter?: number;
-  /** Sends that many bytes and goes on when `resume` is called. */
+  /** Sends this many bytes and continues when `resume` is called. */
   readonly pauseAfter?: number;
 }
 
-/** A web server on loopback that misbehaves on demand. Every call gives a URL of its own. */
+/** A web server on loopback that misbehaves on demand. Every call returns a new URL. */
 export interface FaultServer {
   readonly url: string;
-  /** @param path what the URL ends in, such as `model.tar.gz`. */
+  /** @param path the end of the URL, such as `model.tar.gz` */
   serve(path: string, handler: Handler): string;
-  /** Where exactly the path is given. */
+  /** Serves at exactly this path. */
   serveAt(pathname: string, handler: Handler): void;
   body(path: string, body: Uint8Array | string, headers?: Readonly<Record<string, string>>): string;
   file(file: GeneratedFile): string;
@@ -98,7 +98,7 @@ async function send(response: ServerResponse, bytes: number): Promise<void> {
   }
 }
 
-/** Until the client has taken what was written, or is gone. */
+/** Waits until the client has received the data or disconnected. */
 export function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
@@ -109,7 +109,7 @@ export function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-/** One byte at a time, `everyMs` milliseconds apart, for ever. */
+/** Sends one byte every `everyMs` milliseconds, without end. */
 export function trickle(everyMs: number): Handler {
   return async (_, response) => {
     response.writeHead(200, { 'content-length': 1_000_000 });

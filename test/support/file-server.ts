@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
 
-/** Runs as a program of its own, so that it needs nothing but Node. */
+/** Runs as a separate program, which needs only Node. */
 const PROGRAM = `
 const { createServer } = require('node:http');
 const bytes = Number(process.argv[1]);
@@ -23,7 +23,7 @@ const server = createServer((request, response) => {
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 `;
 
-/** Serves a file of any size from another process, so that its bytes cost this one nothing. */
+/** Serves a file of any size from another process, so that sending it costs this process nothing. */
 export async function startFileServer(
   bytes: number,
 ): Promise<{ readonly url: string; stop(): Promise<void> }> {

@@ -1,4 +1,4 @@
-/** What the tests read of the document that `mms fold -o json` prints. */
+/** The parts of the output of `mms fold -o json` that the tests use. */
 export interface FoldDocument {
   readonly version: string;
   readonly groups: readonly {

@@ -3,7 +3,7 @@ import { eventually } from './eventually.ts';
 import { goModule } from './go-module.ts';
 import { kubectl } from './kubectl.ts';
 
-/** The CustomResourceDefinitions of projects that a cluster may have beside this one, as those projects publish them. */
+/** The CustomResourceDefinitions of other projects that a cluster may have, as published by those projects. */
 const PUBLISHED = {
   'cert-manager': {
     module: 'github.com/cert-manager/cert-manager',
@@ -25,7 +25,7 @@ const PUBLISHED = {
   },
 } as const;
 
-/** Installs them; resolves once the API server serves them. */
+/** Installs them. Resolves once the API server serves them. */
 export async function installDefinitionsOf(
   project: keyof typeof PUBLISHED,
   kubeconfig: string,
@@ -34,7 +34,7 @@ export async function installDefinitionsOf(
   const root = await goModule(module, version);
   const selected = files.flatMap((file) => ['-f', join(root, directory, file)]);
   await kubectl(kubeconfig, 'apply', '--server-side', ...selected);
-  // kubectl wait gives up on a definition that has no conditions yet.
+  // kubectl wait fails for a definition that has no conditions yet.
   await eventually(() =>
     kubectl(kubeconfig, 'wait', '--for=condition=Established', '--timeout=60s', ...selected),
   );

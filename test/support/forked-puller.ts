@@ -16,7 +16,7 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** The puller as the agent runs it, in a process of its own, from the sources. */
+/** The puller in its own process, as the agent runs it, from the sources. */
 export function testForkedPuller(options: Partial<ForkedPullerOptions> = {}): Puller {
   const env = { PATH: process.env['PATH'], ...options.env };
   return createForkedPuller({

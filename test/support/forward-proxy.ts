@@ -10,29 +10,29 @@ export interface ForwardProxy {
   readonly url: string;
   /** `127.0.0.1:<port>` */
   readonly host: string;
-  /** `GET http://…` and `CONNECT host:port` of all that was asked, in order. */
+  /** `GET http://…` and `CONNECT host:port` of all requests, in order. */
   readonly asked: readonly string[];
   /** `Proxy-Authorization` of the last request. */
   authorization(): string | undefined;
-  /** Resets every connection that is open now. */
+  /** Resets every open connection. */
   cutAll(): void;
   stop(): Promise<void>;
 }
 
 export interface ForwardProxyOptions {
-  /** Who asks otherwise gets 407. */
+  /** Requests with other credentials get 407. */
   readonly authorization?: string;
   /** The status of every answer to CONNECT. */
   readonly refuseWith?: number;
-  /** Takes connections and never says a word. */
+  /** Accepts connections and never answers. */
   readonly silent?: boolean;
-  /** The proxy's own certificate: it is then reached by TLS. */
+  /** The proxy's own certificate, for connections to it over TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /**
- * A proxy as clusters have them: absolute URLs for http, CONNECT for https. Every name leads to this machine's loopback,
- * at the port that was asked for, so that tests can have servers of any name.
+ * A proxy as in a cluster: absolute URLs for http, CONNECT for https. Every name resolves to this machine's loopback
+ * at the requested port, so that tests can have servers of any name.
  */
 export async function startForwardProxy(options: ForwardProxyOptions = {}): Promise<ForwardProxy> {
   const asked: string[] = [];
@@ -42,7 +42,7 @@ export async function startForwardProxy(options: ForwardProxyOptions = {}): Prom
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   };
-  /** The status of a refusal; undefined: it may go on. */
+  /** The status of a refusal; undefined when the request is allowed. */
   const refusal = (request: IncomingMessage): number | undefined => {
     asked.push(`${request.method ?? ''} ${request.url ?? ''}`);
     authorization = request.headers['proxy-authorization'];
@@ -83,7 +83,7 @@ export async function startForwardProxy(options: ForwardProxyOptions = {}): Prom
 /** The proxies of one test. */
 export interface ForwardProxies {
   start(options?: ForwardProxyOptions): Promise<ForwardProxy>;
-  /** Those started since the last time. */
+  /** The proxies started since the last call. */
   stopAll(): Promise<unknown>;
 }
 
@@ -99,7 +99,7 @@ export function forwardProxies(): ForwardProxies {
   };
 }
 
-/** The URL of a server of this machine, by a name that only a {@link ForwardProxy} knows. */
+/** The URL of a server on this machine, with a name that only a {@link ForwardProxy} resolves. */
 export function named(url: string, name: string): string {
   return url.replace('127.0.0.1', name);
 }

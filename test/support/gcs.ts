@@ -12,7 +12,7 @@ export const FAKE_GCS_SERVER = {
 export interface TestGcs {
   /** For STORAGE_EMULATOR_HOST. */
   readonly endpoint: string;
-  /** Makes the bucket when it is not there. */
+  /** Creates the bucket if it does not exist. */
   putObject(
     bucket: string,
     name: string,
@@ -36,7 +36,7 @@ export async function startGcs(): Promise<TestGcs> {
     '-public-host',
     `127.0.0.1:${port}`,
   ];
-  // Its directory on disk would hold no object whose name ends in `/`.
+  // On disk it cannot store an object whose name ends in `/`.
   const backend = ['-backend', 'memory', '-log-level', 'error'];
   const server = await startServer(binary, [...place, ...backend], {}, async () => {
     return (await fetch(`${endpoint}/storage/v1/b?project=test`)).ok;

@@ -1,4 +1,4 @@
-/** What a tool of GitOps sees of an object that it has applied. */
+/** The parts of an applied object that a GitOps tool evaluates. */
 export interface SeenObject {
   readonly metadata: { readonly generation?: number; readonly deletionTimestamp?: string };
   readonly status?: {
@@ -11,10 +11,9 @@ export interface SeenObject {
 export type ArgoHealth = 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended';
 
 /**
- * Argo CD's health of an InferenceService, written after the behaviour of
- * `resource_customizations/serving.kserve.io/InferenceService/health.lua` of github.com/argoproj/argo-cd and of its test data:
- * the transition of the model is looked at beside the conditions; a False condition alone is not Degraded; Stopped counts only
- * where it is True.
+ * Argo CD's health of an InferenceService, modelled on the behaviour and the test data of
+ * `resource_customizations/serving.kserve.io/InferenceService/health.lua` in github.com/argoproj/argo-cd. The model's
+ * transition counts beside the conditions; a False condition alone is not Degraded; Stopped counts only if True.
  */
 export function argoHealth({ metadata, status }: SeenObject): ArgoHealth {
   if (metadata.deletionTimestamp !== undefined || status === undefined) return 'Progressing';
@@ -31,8 +30,8 @@ export function argoHealth({ metadata, status }: SeenObject): ArgoHealth {
 export type KStatus = 'Current' | 'InProgress' | 'Failed' | 'Terminating';
 
 /**
- * kstatus, by which Flux waits: written after the behaviour of `pkg/kstatus/status` of github.com/kubernetes-sigs/cli-utils
- * (`checkGenericProperties`, `checkGeneration`, `checkReadyCondition`).
+ * kstatus, by which Flux waits: modelled on the behaviour of `pkg/kstatus/status` in
+ * github.com/kubernetes-sigs/cli-utils (`checkGenericProperties`, `checkGeneration`, `checkReadyCondition`).
  */
 export function kstatus({ metadata, status }: SeenObject): KStatus {
   if (metadata.deletionTimestamp !== undefined) return 'Terminating';

@@ -13,7 +13,7 @@ export interface GoTool {
   readonly name: string;
   readonly package: string;
   readonly version: string;
-  /** Build tags, for example to leave out what is not needed here. */
+  /** Build tags, for example to omit unneeded features. */
   readonly tags?: string;
 }
 
@@ -24,7 +24,7 @@ export function toolCache(): string {
 }
 
 /**
- * The path of a tool: from the cache, else built with Go into it (about a minute).
+ * The path of a tool: from the cache, otherwise built with Go into it (about a minute).
  * @throws when Go is missing or fails; the message says what to do.
  */
 export async function goTool({ name, package: goPackage, version, tags = '' }: GoTool): Promise<string> {
@@ -36,9 +36,7 @@ export async function goTool({ name, package: goPackage, version, tags = '' }: G
   return join(directory, name);
 }
 
-/**
- * A directory of the cache with these programs in it; `build` puts them into an empty one when it is not there yet.
- */
+/** A directory of the cache with these programs. `build` creates them in an empty directory if it is missing. */
 export async function builtOnce(
   name: string,
   programs: readonly string[],
@@ -51,7 +49,7 @@ export async function builtOnce(
     );
   if (await complete()) return directory;
   await mkdir(toolCache(), { recursive: true });
-  // Test workers that need the same tool at once would each build it, and take the processors from one another.
+  // Test workers that need the same tool at once would all build it and compete for the processors.
   const waiting = (): void => void process.stderr.write(`waiting for another build of ${name} …\n`);
   await withLock(join(toolCache(), `.${name}.lock`), waiting, async () => {
     if (!(await complete())) await buildAside(directory, programs, build);
@@ -59,7 +57,7 @@ export async function builtOnce(
   return directory;
 }
 
-/** Built elsewhere and moved, so that nobody ever sees half a tool. */
+/** Built in another directory and moved, so that no other process sees an incomplete tool. */
 async function buildAside(
   directory: string,
   programs: readonly string[],
@@ -75,12 +73,12 @@ async function buildAside(
   }
 }
 
-/** How much of Go's output stands in an error, in characters. */
+/** The maximal length of Go's output in an error, in characters. */
 const STDERR_TAIL = 4000;
 
 /**
- * Runs Go to its end and resolves with its standard output.
- * @throws when Go is missing or fails; the message has the end of what Go said, and says what to do.
+ * Runs Go and resolves with its standard output.
+ * @throws when Go is missing or fails; the message has the end of Go's output, and says what to do.
  */
 export async function go(
   args: readonly string[],
@@ -92,7 +90,7 @@ export async function go(
     env: { ...process.env, ...env, CGO_ENABLED: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  // A build takes every core there is; whoever works beside it comes first.
+  // A build uses all cores, so it runs with a low priority.
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const output = text(child.stdout).catch(() => '');
   const errors = text(child.stderr).catch(() => '');

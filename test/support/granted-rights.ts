@@ -1,8 +1,8 @@
 import { kubectl } from './kubectl.ts';
 
 /**
- * What `kubectl auth can-i --list` says of a service account in a namespace, less what it says of any service account:
- * one line a rule, sorted, `resources [non-resource URLs] [resource names] [verbs]`.
+ * The output of `kubectl auth can-i --list` for a service account in a namespace, without the rights of every service
+ * account: one line a rule, sorted, `resources [non-resource URLs] [resource names] [verbs]`.
  */
 export async function grantedRights(
   kubeconfig: string,
@@ -21,7 +21,7 @@ export async function grantedRights(
   return (await list(`${account.namespace}:${account.name}`)).filter((line) => !anybody.has(line)).sort();
 }
 
-/** The API server gives verbs and rules in the order in which it meets the bindings. */
+/** The API server returns verbs and rules in the order of the bindings. */
 function normalized(line: string): string {
   const [, resource = '', urls = '', names = '', verbs = ''] =
     /^(\S*)\s*\[(.*?)\]\s+\[(.*?)\]\s+\[(.*?)\]\s*$/.exec(line) ?? [];

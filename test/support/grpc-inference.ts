@@ -17,7 +17,7 @@ const method = (name: string, streams = false): MethodDefinition<Buffer, Buffer>
   ...{ requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs },
 });
 
-/** V2 over gRPC with messages as bytes: these and no others are what a test reads and writes. */
+/** V2 over gRPC with messages as bytes. Tests read and write only these. */
 export const INFERENCE_SERVICE = {
   ModelInfer: method('ModelInfer'),
   ModelStreamInfer: method('ModelStreamInfer', true),
@@ -27,7 +27,10 @@ export const INFERENCE_SERVICE = {
   ModelStatistics: method('ModelStatistics'),
 } satisfies ServiceDefinition;
 
-/** `ModelInferRequest` with one FP32 input of shape [1, values]; `ModelReadyRequest` and the like are its first field. */
+/**
+ * `ModelInferRequest` with one FP32 input of shape [1, values]. `ModelReadyRequest` and the others have the same first
+ * field.
+ */
 export function inferRequest(model: string, values: readonly number[] = [], padding = 0): Buffer {
   const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).string(model);
   if (padding > 0) writer.tag(3, WireType.LengthDelimited).string('x'.repeat(padding));
@@ -43,7 +46,7 @@ export function inferRequest(model: string, values: readonly number[] = [], padd
   return Buffer.from(writer.finish());
 }
 
-/** The first field of a message, where it is a text, and whether it is true, where it is a switch. */
+/** The first field of a message if it is a string; true or false if it is a bool. */
 export function firstField(message: Buffer): string | boolean | undefined {
   const reader = new BinaryReader(message);
   if (message.length === 0) return undefined;
@@ -58,7 +61,7 @@ export interface InferenceClient {
     options?: CallOptions,
     metadata?: Metadata,
   ): Promise<Buffer>;
-  /** Sends all of them on one stream; the answers. */
+  /** Sends all of them on one stream, and returns the answers. */
   stream(requests: readonly Buffer[]): Promise<Buffer[]>;
   close(): void;
 }

@@ -10,18 +10,18 @@ import type { Rendered } from './rendered.ts';
 const run = promisify(execFile);
 
 export const CHART = join(ROOT, 'charts', 'kserve-mms');
-/** What a Helm that Go has built by itself takes the cluster for is older than the chart allows. */
+/** A Helm built with plain Go assumes an older cluster than the chart allows. */
 const KUBERNETES = ['--kube-version', '1.36.3'];
 
 const findHelm = (): Promise<string> =>
   goTool({ name: 'helm', package: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' });
 
-/** A PATH on which commands of the pages find `helm`. */
+/** A PATH in which commands of the pages find `helm`. */
 export async function pathWithHelm(): Promise<string> {
   return `${dirname(await findHelm())}${delimiter}${process.env['PATH'] ?? ''}`;
 }
 
-/** Helm itself. Resolves with what it printed; rejects with all it said when it finds a fault. */
+/** Runs Helm. Resolves with its output; rejects with all its output when it fails. */
 export async function helm(args: readonly string[], kubeconfig?: string): Promise<string> {
   const path = await findHelm();
   const env = { ...process.env, ...(kubeconfig !== undefined && { KUBECONFIG: kubeconfig }) };
@@ -29,7 +29,7 @@ export async function helm(args: readonly string[], kubeconfig?: string): Promis
   return stdout;
 }
 
-/** What the chart renders, with these flags of `helm template`. */
+/** The objects that the chart renders with these flags of `helm template`. */
 export async function renderChart(...flags: readonly string[]): Promise<readonly Rendered[]> {
   const text = await helm(['template', 'kserve-mms', CHART, ...KUBERNETES, ...flags]);
   return parseAllDocuments(text).flatMap((document) => (document.toJS() as Rendered | null) ?? []);

@@ -16,7 +16,7 @@ interface Descriptor {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** An image's configuration, as far as it is looked at here. Source: OCI image specification, config.md. */
+/** The part of an image's configuration that the tests use. Source: OCI image specification, config.md. */
 export interface ImageConfig {
   readonly created: string;
   readonly architecture: string;
@@ -36,7 +36,7 @@ export interface OpenedImage {
   readonly config: ImageConfig;
   /** manifest.json of `docker save`. */
   readonly docker: { readonly RepoTags: readonly string[]; readonly Layers: readonly string[] };
-  /** All that the layers hold, lowest first. */
+  /** All members of the layers, lowest first. */
   readonly members: readonly TarMember[];
 }
 
@@ -53,7 +53,7 @@ export async function membersOf(tar: Buffer): Promise<TarMember[]> {
   return members;
 }
 
-/** Follows the index of an image archive to its files, as a runtime does; every digest on the way is checked. */
+/** Follows the index of an image archive to its files, as a runtime does, and checks every digest. */
 export async function openImage(path: string): Promise<OpenedImage> {
   const members = await membersOf(await readFile(path));
   const files = new Map(members.map(({ header, content }) => [header.name, content]));
@@ -78,20 +78,20 @@ function digestOf(content: Buffer): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
-/** `0755 app/` and the like, as fileList has it. */
+/** `0755 app/` and the like, as in fileList. */
 export function memberLine({ header: { name, type, mode, linkname } }: TarMember): string {
   return lineOf(name, mode, type === 'symlink' ? linkname : undefined);
 }
 
 /**
- * A line for each file, directory and link, sorted; one for all manifests of a directory, and one for all files of a
- * directory whose names esbuild makes from contents.
+ * A sorted line for each file, directory and link, with one line for all manifests of a directory, and one for all
+ * files of a directory that esbuild names by content.
  */
 export function fileList(lines: readonly string[]): string {
   return `${[...new Set(lines)].sort().join('\n')}\n`;
 }
 
-/** The same of files in a directory. */
+/** The same for files in a directory. */
 export async function directoryLines(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return Promise.all(

@@ -5,23 +5,23 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
 
-/** A copy of the sources with the image that `npm run image` made of it. */
+/** A copy of the sources with the image that `npm run image` built from it. */
 export interface BuiltImage {
   readonly copy: string;
-  /** As it was printed. */
+  /** The printed digest. */
   readonly digest: string;
   readonly archive: string;
   /** The bill of materials beside it. */
   readonly sbom: string;
 }
 
-/** What could make a difference and must not. */
+/** Settings that must not affect the image. */
 export interface Circumstances {
   readonly umask?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** `npm run image` in a copy of the sources. */
+/** Runs `npm run image` in a copy of the sources. */
 export async function runImage(
   copy: string,
   args: readonly string[],
@@ -38,7 +38,7 @@ export async function runImage(
   return { code: code as number, digest: stdout.trim(), stderr };
 }
 
-/** Makes the image of a copy of the sources. @throws with what was said when it fails */
+/** Builds the image of a copy of the sources. @throws with the output when it fails */
 export async function buildImage(copy: string, circumstances: Circumstances): Promise<BuiltImage> {
   const { code, digest, stderr } = await runImage(copy, [], circumstances);
   if (code !== 0) throw new Error(stderr);

@@ -3,9 +3,9 @@ import process from 'node:process';
 import { isExecutable } from '../../src/development/controlplane/binary-cache.ts';
 import { APT_INSTALL, aptInstall, mayInstall } from './apt-install.ts';
 
-/** A program that Debian's packages have. */
+/** A program from Debian's packages. */
 export interface PackagedProgram {
-  /** What it, or one of its kind, is called. */
+  /** The names of the program and of its alternatives. */
   readonly names: readonly string[];
   readonly packages: readonly string[];
   /** Completes "… for": `a browser to test the page with` */
@@ -13,8 +13,8 @@ export interface PackagedProgram {
 }
 
 /**
- * Whether a test can have the program: it is in the PATH, or may be installed. Otherwise one line says what is skipped, and how
- * to have it run.
+ * Whether a test can use the program: it is in the PATH or may be installed. Otherwise one line says what is skipped,
+ * and how to run it.
  *
  * @param tests completes "skipped: …"
  */
@@ -33,9 +33,9 @@ export async function canHave(
 }
 
 /**
- * The path of a program; where there is none, it is installed with apt-get, which takes half a minute or more: for a hook that
- * may take as long as that.
- * @throws saying what to do, where it may not be installed
+ * The path of a program. Installs it with apt-get if missing, which takes half a minute or more, so call it in a hook
+ * with a long timeout.
+ * @throws with the remedy, when it may not be installed
  */
 export async function installedProgram({ names, packages, purpose }: PackagedProgram): Promise<string> {
   const found = await findProgram(names, process.env);
@@ -48,7 +48,7 @@ export async function installedProgram({ names, packages, purpose }: PackagedPro
   return installed;
 }
 
-/** The path of the first of these names that the PATH has. */
+/** The path of the first of these names in the PATH. */
 export async function findProgram(
   names: readonly string[],
   { PATH = '' }: NodeJS.ProcessEnv,

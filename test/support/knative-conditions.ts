@@ -1,8 +1,9 @@
 import type { Condition, TrainedModelStatus } from '../../src/contract/trained-model-status.ts';
 
 /**
- * What KServe's controller makes of a status in one run: it marks its conditions in their order with Knative's condition
- * manager. Written after the behaviour of knative.dev/pkg apis/condition_set.go (MarkTrue, MarkFalse, recomputeHappiness).
+ * The status after one run of KServe's controller, which marks its conditions in their order with Knative's condition
+ * manager. Modelled on the behaviour of knative.dev/pkg apis/condition_set.go (MarkTrue, MarkFalse,
+ * recomputeHappiness).
  *
  * @returns the status after a run in which the conditions in `broken` do not hold
  */

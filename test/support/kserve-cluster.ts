@@ -11,15 +11,15 @@ import { registerKServeWebhooks } from './kserve-webhooks.ts';
 import { startKServe } from './kserve.ts';
 import type { TestKServe, TestKServeOptions } from './kserve.ts';
 
-/** A real control plane on which KServe's own manager works, its webhooks registered. */
+/** A real control plane with KServe's own manager, whose webhooks are registered. */
 export interface KServeCluster {
   readonly controlPlane: ControlPlane;
   readonly client: ApiClient;
-  /** The one that runs now. */
+  /** The current manager. */
   readonly kserve: () => TestKServe;
-  /** Starts another one, after the last has been killed. */
+  /** Starts another manager, after the last has been killed. */
   startAgain(): Promise<void>;
-  /** A multi-model InferenceService, made ready. */
+  /** Creates a multi-model InferenceService and makes it ready. */
   predictor(name: string, memory?: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function startKServeCluster(
       kserve = await start();
     },
     async predictor(name, memory) {
-      // A webhook that has just been registered is asked a moment later.
+      // The API server calls a new webhook a moment after its registration.
       await eventually(() => createService(client, kserveInferenceService(name, memory)));
       await makePredictorReady(controlPlane, name);
     },

@@ -8,7 +8,7 @@ import { KSERVE_VERSION, type KServePrograms } from './kserve-programs.ts';
 export const KSERVE_AGENT_IMAGE = `kserve/agent:${KSERVE_VERSION}`;
 
 /**
- * The least of KServe's settings that its manager starts and makes plain Deployments with: no Knative, no Istio, no
+ * The minimal settings with which KServe's manager starts and makes plain Deployments: no Knative, no Istio, no
  * Ingress. The keys are those of KServe v0.17, pkg/apis/serving/v1beta1/configmap.go and pkg/webhook/admission/pod.
  */
 const SYSTEM_CONFIG = {
@@ -54,10 +54,10 @@ const SYSTEM_CONFIG = {
   credentials: {},
 } as const;
 
-/** The one of {@link RUNTIME}. */
+/** The runtime's name in {@link RUNTIME}. */
 export const KSERVE_RUNTIME = 'mms-sklearn';
 
-/** A runtime that makes multi-model predictors; what it runs is not looked at, since no node runs it. */
+/** A runtime for multi-model predictors. Its image does not matter, because no node runs it. */
 const RUNTIME = {
   apiVersion: 'serving.kserve.io/v1alpha1',
   kind: 'ClusterServingRuntime',
@@ -72,17 +72,17 @@ const RUNTIME = {
   },
 };
 
-/** Installs what KServe's manager needs: its definitions as they were published, its namespace, its settings, a runtime. */
+/** Installs what KServe's manager needs: its published definitions, its namespace, its settings, a runtime. */
 export async function installKServe(
   { kubeconfigPath }: ControlPlane,
   { module }: KServePrograms,
 ): Promise<void> {
   const definitions = join(module, 'config', 'crd', 'full');
-  // By the server: the definitions are too large for the annotation that kubectl would leave otherwise.
+  // Server-side, because the definitions exceed the size of kubectl's last-applied annotation.
   await kubectl(kubeconfigPath, 'apply', '--server-side', '-k', definitions);
   const kinds = ['inferenceservices', 'trainedmodels', 'clusterservingruntimes'];
   const names = kinds.map((kind) => `crd/${kind}.serving.kserve.io`);
-  // Refused, not waited for, as long as the API server has not set the first condition.
+  // kubectl wait fails instead of waiting until the API server has set the first condition.
   await eventually(() => kubectl(kubeconfigPath, 'wait', '--for=condition=Established', ...names));
   await apply(kubeconfigPath, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kserve' } });
   await apply(kubeconfigPath, {

@@ -6,8 +6,8 @@ import { kubectl } from './kubectl.ts';
 import { KSERVE_RUNTIME } from './kserve-install.ts';
 
 /**
- * A multi-model InferenceService as KServe takes it. The runtime must be named: KServe v0.17 chooses by itself among
- * those that are not multi-model only. Without a memory limit it lets no model in.
+ * A multi-model InferenceService that KServe accepts. It has to name the runtime, because KServe v0.17 selects only
+ * among runtimes that are not multi-model. Without a memory limit KServe admits no model.
  */
 export function kserveInferenceService(name: string, memory = '100Gi'): KubernetesObject {
   const resources = { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', memory } };
@@ -17,8 +17,8 @@ export function kserveInferenceService(name: string, memory = '100Gi'): Kubernet
 }
 
 /**
- * Waits for the Deployment that KServe makes, and says that it is available: what a node would, of which there is none.
- * KServe puts no model into models.json before the InferenceService is ready.
+ * Waits for the Deployment that KServe makes, and reports it as available, because there is no node. KServe writes no
+ * model to models.json before the InferenceService is ready.
  */
 export async function makePredictorReady({ kubeconfigPath }: ControlPlane, name: string): Promise<void> {
   const deployment = ['deployment', `${name}-predictor`];

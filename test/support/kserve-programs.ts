@@ -4,25 +4,26 @@ import { fileURLToPath } from 'node:url';
 import { goModule } from './go-module.ts';
 import { builtOnce, go } from './go-tool.ts';
 
-/** The Go modules that pin each release and what it is built with; nothing of KServe itself is kept in this repository. */
+/** The Go modules that pin each release and its dependencies. This repository contains no part of KServe itself. */
 const MODULES = { 'v0.20.0': 'kserve', 'v0.17.0': 'kserve-v0.17' } as const;
 type KServeVersion = keyof typeof MODULES;
 
 const KSERVE_PACKAGE = 'github.com/kserve/kserve';
 
-/** The release that the tests run; the environment variable of that name chooses another one. */
+/** The release that the tests run. The environment variable of this name selects another one. */
 export const KSERVE_VERSION = versionNamed(process.env['KSERVE_VERSION'] ?? 'v0.20.0');
 
 /** KServe's own programs and files, for tests only. */
 export interface KServePrograms {
   readonly manager: string;
   readonly agent: string;
-  /** The directory of KServe's Go module as it was published: CustomResourceDefinitions are read from there. */
+  /** The directory of KServe's published Go module, with its CustomResourceDefinitions. */
   readonly module: string;
 }
 
 /**
- * KServe's manager and agent: from the cache, else built from the Go module (some ten minutes on two cores, once).
+ * KServe's manager and agent: from the cache, otherwise built from the Go module (about ten minutes on two cores,
+ * once).
  * @throws when Go is missing or fails; the message says what to do.
  */
 export async function kservePrograms(): Promise<KServePrograms> {
@@ -48,7 +49,7 @@ export async function kservePrograms(): Promise<KServePrograms> {
 }
 
 /**
- * The directory of KServe's Go module, with all of KServe's files: downloaded, unless it is there already.
+ * The directory of KServe's Go module with all of KServe's files, downloaded if missing.
  * @throws when Go is missing or fails; the message says what to do.
  */
 export function kserveModule(): Promise<string> {

@@ -14,7 +14,10 @@ interface Registration {
   }[];
 }
 
-/** Registers every webhook of KServe as its own manifests do, but by URL: its manager runs outside of the cluster. */
+/**
+ * Registers every webhook of KServe as its own manifests do, but by URL, because its manager runs outside of the
+ * cluster.
+ */
 export async function registerKServeWebhooks(
   { kubeconfigPath }: ControlPlane,
   { module }: KServePrograms,
@@ -24,7 +27,7 @@ export async function registerKServeWebhooks(
   const registrations = parseAllDocuments(text).map((document) => document.toJS() as Registration);
   const byUrl = registrations.map((registration) => ({
     ...registration,
-    // KServe's manifests leave it to a later step to give it a creation time.
+    // KServe's manifests leave a creation time that a later step sets.
     metadata: { name: registration.metadata.name },
     webhooks: registration.webhooks.map((webhook) => ({
       ...webhook,

@@ -12,10 +12,10 @@ import { certificateMaker, makeIssue } from '../../src/certificates/make-certifi
 import { eventually } from './eventually.ts';
 import type { KServePrograms } from './kserve-programs.ts';
 
-/** KServe's own manager, in a process of its own. */
+/** KServe's own manager, in its own process. */
 export interface TestKServe {
   readonly pid: number;
-  /** Its webhook server, and what it is trusted by. */
+  /** Its webhook server, and the CA of its certificate. */
   readonly webhook: { readonly url: string; readonly caBundle: string };
   /** Its log so far. */
   log(): string;
@@ -24,13 +24,13 @@ export interface TestKServe {
 }
 
 export interface TestKServeOptions {
-  /** As KServe's manifests start it; then it may wait for another holder, webhooks serving. */
+  /** The flags of KServe's manifests. With leader election it may wait for another holder while it serves webhooks. */
   readonly leaderElection?: boolean;
 }
 
 /**
- * Starts KServe's manager against a control plane on which installKServe has run, and waits until it is ready. It runs
- * outside of the cluster, so webhooks are to be registered by URL.
+ * Starts KServe's manager against a control plane prepared by installKServe, and waits until it is ready. It runs
+ * outside of the cluster, so its webhooks have to be registered by URL.
  */
 export async function startKServe(
   { kubeconfigPath, directory }: ControlPlane,
@@ -73,8 +73,8 @@ export async function startKServe(
 }
 
 /**
- * controller-runtime reads the namespace of its lease from a file that only a pod has. A mount namespace of its own gives
- * the process that file, and nobody else.
+ * controller-runtime reads the namespace of its lease from a file that only pods have. A separate mount namespace
+ * gives this file to the process alone.
  */
 function inOwnMounts(manager: string, args: readonly string[]): string[] {
   const place = '/run/secrets/kubernetes.io/serviceaccount';
@@ -82,7 +82,7 @@ function inOwnMounts(manager: string, args: readonly string[]): string[] {
   return ['--map-root-user', '--mount', 'sh', '-ec', script, 'sh', manager, ...args];
 }
 
-/** Where controller-runtime looks for them; resolves with the authority, base64. */
+/** Writes the certificates where controller-runtime looks for them. Resolves with the CA in base64. */
 async function servingCertificates(temporary: string): Promise<string> {
   const directory = join(temporary, 'k8s-webhook-server', 'serving-certs');
   await mkdir(directory, { recursive: true });
@@ -93,7 +93,7 @@ async function servingCertificates(temporary: string): Promise<string> {
   return Buffer.from(authority.pem).toString('base64');
 }
 
-/** The end of what it says: in five minutes it says more than is of use. */
+/** The end of its log, because five minutes of it are too long to be useful. */
 function collected(child: ChildProcess): () => string {
   let text = '';
   const take = (chunk: Buffer): void => {

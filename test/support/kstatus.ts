@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { builtOnce, go } from './go-tool.ts';
 
-/** Pins kstatus and what it is built with. */
+/** Pins kstatus and its dependencies. */
 const MODULE = fileURLToPath(new URL('../../tools/kstatus', import.meta.url));
 const VERSION = 'v0.37.2';
 
 /**
- * The status of each object as kstatus itself computes it; by it Flux and kpt wait.
+ * The status of each object as computed by kstatus itself, which Flux and kpt use.
  *
  * @throws when Go is missing or fails; the message says what to do
  */

@@ -12,19 +12,19 @@ export async function findKubectl(): Promise<{ readonly path: string; readonly a
   return { path: kubectl, assets: dirname(etcd) };
 }
 
-/** For commands as they stand on a page: this kubectl, and a cluster to use it on. */
+/** The environment for commands from a page: this kubectl and a cluster. */
 export async function kubectlEnvironment(kubeconfig: string): Promise<NodeJS.ProcessEnv> {
   const { path } = await findKubectl();
   const PATH = `${dirname(path)}${delimiter}${process.env['PATH'] ?? ''}`;
   return { ...process.env, PATH, KUBECONFIG: kubeconfig };
 }
 
-/** Runs kubectl against a cluster and resolves with what it printed; rejects with its error output. */
+/** Runs kubectl against a cluster and resolves with its output; rejects with its error output. */
 export function kubectl(kubeconfig: string, ...args: readonly string[]): Promise<string> {
   return kubectlWithInput(kubeconfig, '', args);
 }
 
-/** The same, with something for its stdin. */
+/** The same, with input on stdin. */
 export async function kubectlWithInput(
   kubeconfig: string,
   input: string,
@@ -43,7 +43,7 @@ export interface KubectlOutcome {
   readonly stderr: string;
 }
 
-/** The same, whatever the outcome: for warnings and refusals. */
+/** The same for any exit code, to see warnings and refusals. */
 export async function kubectlOutcome(
   kubeconfig: string,
   input: string,

@@ -3,7 +3,10 @@ import type { ApiClient } from '../../src/kube/api-client.ts';
 import type { MountedConfig } from './mounted-config.ts';
 import { readConfigMap } from './cluster-client.ts';
 
-/** Brings each change of a ConfigMap to a mounted directory, as kubelet does for a pod's volume; returns how to end it. */
+/**
+ * Writes each change of a ConfigMap to a mounted directory, as kubelet does for a pod's volume. Returns a function
+ * that stops it.
+ */
 export function mirrorConfigMap(client: ApiClient, name: string, config: MountedConfig): () => Promise<void> {
   const ending = new AbortController();
   let shown: string | undefined;

@@ -46,7 +46,7 @@ export const LOGGED_REQUESTS: readonly LoggedRequest[] = Array.from({ length: 20
   return kinds[index % kinds.length]!;
 });
 
-/** A model server that answers with the body that it got, or with what the path asks for. */
+/** A model server that answers with the received body, or with what the path requests. */
 export async function startLoggedComponent(): Promise<{ readonly port: number; close(): void }> {
   const server: Server = createServer((incoming, outgoing) => {
     if (incoming.url === '/early') {
@@ -77,7 +77,7 @@ interface Reply {
   readonly parts: readonly (string | Buffer)[];
 }
 
-/** What the component says: the body that it got, or what the path asks for. */
+/** The component's answer: the received body, or what the path requests. */
 async function answer(incoming: IncomingMessage): Promise<Reply> {
   const body = await buffer(incoming);
   const headers = { 'content-type': 'application/json' };
@@ -98,7 +98,7 @@ async function answer(incoming: IncomingMessage): Promise<Reply> {
   return { status: 200, headers: { ...headers, 'content-length': String(body.length) }, parts: [body] };
 }
 
-/** Sends one over a connection of its own; gives what the client got. */
+/** Sends a request over its own connection, and returns the client's answer. */
 export async function sendLogged(port: number, { path, method, headers, body, chunked }: LoggedRequest) {
   const length = chunked || method === 'GET' ? {} : { 'content-length': Buffer.byteLength(body) };
   const call = request({

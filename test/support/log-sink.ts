@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
-/** One event as it came. */
+/** One event as received. */
 export interface SunkEvent {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -12,7 +12,7 @@ export interface SunkEvent {
 /** How a sink behaves. */
 export type SinkManner = 'takes' | 'takes its time' | 'hangs' | 'answers 500' | 'resets';
 
-/** A sink for events that keeps what it takes. */
+/** A sink for events that keeps what it accepts. */
 export interface LogSinkServer {
   readonly url: string;
   manner: SinkManner;

@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * A program: the status server of a tenant's pods that tell what they like. Every third connection invents models at once, one
- * by one, or tells of all there are, with messages of their own, again and again. Its arguments are the names of the models
- * that exist, joined by commas, and how many to invent; it prints its port. Sending takes a whole processor, so that what runs
- * in one process with it is not in time itself.
+ * A program: the status server of a tenant's lying pods. Every third connection invents models at once, one by one, or
+ * reports all existing ones with its own messages, repeatedly. Its arguments are the names of the existing models,
+ * joined by commas, and the number of models to invent; it prints its port. Sending uses a whole processor, so it
+ * needs a separate process.
  */
 const [existing = '', count = '0'] = process.argv.slice(2);
 

@@ -5,7 +5,7 @@ import { testControlPlane } from './control-plane.ts';
 import { startTestManager } from './manager.ts';
 import type { TestManager, TestManagerOptions } from './manager.ts';
 
-/** A real control plane with a real manager that is ready, and a client of both. */
+/** A real control plane with a real, ready manager, and a client of both. */
 export interface ManagedCluster {
   readonly client: ApiClient;
   readonly manager: TestManager;

@@ -7,14 +7,14 @@ import { eventually } from './eventually.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
 
-/** A real `mms manager --local`, in a process of its own. */
+/** A real `mms manager --local`, in its own process. */
 export interface TestManager {
   readonly pid: number;
   readonly ports: {
     readonly webhook: number;
     readonly metrics: number;
     readonly health: number;
-    /** Only where `page` was asked for. */
+    /** Only with the option `page`. */
     readonly page: number;
   };
   /** Its log so far, one JSON object a line. */
@@ -24,20 +24,20 @@ export interface TestManager {
   ready(): Promise<boolean>;
   ended(): boolean;
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** SIGTERM; resolves with the exit code. Safe to call when it has ended already. */
+  /** Sends SIGTERM and resolves with the exit code. Does nothing if it has ended already. */
   stop(): Promise<number | null>;
 }
 
 export interface TestManagerOptions {
   readonly kubeconfig: string;
   readonly args?: readonly string[];
-  /** As in a cluster: nothing is created but what the manager keeps itself. Default: `--local`. */
+  /** Runs as in a cluster: the manager creates only the objects that it maintains. Default: `--local`. */
   readonly inCluster?: boolean;
   /** Serve the page, on `ports.page`. */
   readonly page?: boolean;
-  /** In addition to what this process has. */
+  /** In addition to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The program of another version; default: that of this checkout, which has to be built. */
+  /** The program of another version. Default: that of this checkout, which has to be built. */
   readonly program?: string;
   /** Resolve at once instead of when it is ready. */
   readonly waitUntilReady?: boolean;

@@ -2,13 +2,13 @@ import { access, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
 
-/** A memory limit that the kernel holds, as it does for a container. */
+/** A memory limit that the kernel enforces, as for a container. */
 export interface MemoryCgroup {
-  /** To be called right after a process was started: what it has by then is not counted. */
+  /** Call it right after the start of a process: memory it already has is not counted. */
   add(pid: number): Promise<void>;
-  /** The most that its processes had, page cache included, in MiB. */
+  /** The peak memory of its processes with page cache, in MiB. */
   peakMib(): Promise<number>;
-  /** How often the limit had to end a process. */
+  /** How often the limit had to kill a process. */
   killed(): Promise<number>;
   /** Its processes must have ended. */
   remove(): Promise<void>;
@@ -23,7 +23,7 @@ const VERSIONS = [
   { root: '/sys/fs/cgroup', limit: 'memory.max', peak: 'memory.peak', events: 'memory.events' },
 ] as const;
 
-/** Undefined where this process may not make one, which takes root. */
+/** Undefined if this process may not create one, which needs root. */
 export async function memoryCgroup(mebibytes: number): Promise<MemoryCgroup | undefined> {
   for (const { root, limit, peak, events } of VERSIONS) {
     const directory = join(root, `kserve-mms-test-${process.pid}-${performance.now()}`);
@@ -40,7 +40,7 @@ export async function memoryCgroup(mebibytes: number): Promise<MemoryCgroup | un
       peakMib: async () => Number(await readFile(join(directory, peak), 'utf8')) / 1024 / 1024,
       killed: async () =>
         Number(/^oom_kill (\d+)$/m.exec(await readFile(join(directory, events), 'utf8'))?.[1] ?? 0),
-      // The kernel is done with a process a moment after it has ended.
+      // The kernel releases a process a moment after its end.
       remove: () => eventually(() => rmdir(directory)),
     };
   }

@@ -6,7 +6,7 @@ import { MUTATING_WEBHOOK_CONFIGURATIONS, NAMESPACES } from '../../src/kube/reso
 import { packagedWebhookConfiguration } from '../../src/manager/local-cluster.ts';
 import { eventually } from './eventually.ts';
 
-/** By this label of a namespace an injector of a test is called for its pods. */
+/** An injector of a test is called for pods of namespaces with this label. */
 const MESH_LABEL = 'mesh';
 
 export interface InjectorRegistration {
@@ -19,7 +19,7 @@ export interface InjectorRegistration {
   readonly mesh: string;
 }
 
-/** Registers an injector as a mesh's own chart does, but by URL. */
+/** Registers an injector as the mesh's own chart does, but by URL. */
 export async function registerInjector(client: ApiClient, of: InjectorRegistration): Promise<void> {
   const configuration: WebhookConfiguration = {
     metadata: { name: of.name },
@@ -40,9 +40,8 @@ export async function registerInjector(client: ApiClient, of: InjectorRegistrati
 }
 
 /**
- * Registers our webhook a second time, under another name, for the namespaces that are labelled so.
- *
- * @param like the configuration that the manager keeps
+ * Registers our webhook a second time, under another name, for the namespaces with this label.
+ * @param like the configuration that the manager maintains
  */
 export async function registerOursAs(
   client: ApiClient,
@@ -57,7 +56,7 @@ export async function registerOursAs(
   await client.create(MUTATING_WEBHOOK_CONFIGURATIONS, { metadata: { name }, webhooks });
 }
 
-/** The configuration that the manager keeps, once it may be called. */
+/** The configuration that the manager maintains, once it is switched on. */
 export async function ourConfiguration(client: ApiClient): Promise<WebhookConfiguration> {
   const { metadata } = await packagedWebhookConfiguration('mutating');
   return await eventually(async () => {

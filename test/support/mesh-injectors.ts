@@ -3,22 +3,25 @@ import type { AdmissionDecision } from '../../src/admission/admission-review.dec
 import type { Container, Pod, Probe } from '../../src/contract/pod.ts';
 import type { AdmissionHandler } from '../../src/admission/review-endpoint.ts';
 
-/** Where pilot-agent answers for the probes of the pod's other containers (`statusPort` of the mesh's configuration). */
+/**
+ * The port where pilot-agent answers probes of the pod's other containers (`statusPort` of the mesh's configuration).
+ */
 export const ISTIO_STATUS_PORT = 15_020;
-/** Whose traffic Istio's and Linkerd's redirection leaves alone. */
+/** The users whose traffic Istio and Linkerd do not redirect. */
 export const ISTIO_USER = 1337;
 export const LINKERD_USER = 2102;
 
 const ISTIO_STATUS = 'sidecar.istio.io/status';
 const LINKERD_STATUS = 'linkerd.io/proxy-version';
 
-/** Where a mesh puts its proxy. */
+/** The position of a mesh's proxy. */
 export type ProxyPlace = 'first' | 'last' | 'native';
 
 /**
- * What Istio's injector does to a pod (`pkg/kube/inject`, `injectPod`): its proxy is the last container, with
- * holdApplicationUntilProxyStarts the first, as a native sidecar an init container; and the probes of every other container it
- * sees are asked of pilot-agent. A pod that comes by again is injected again from what it has become.
+ * Istio's injector (`pkg/kube/inject`, `injectPod`): its proxy is the last container, with
+ * holdApplicationUntilProxyStarts the first, as a native sidecar an init container. The probes of every other
+ * container it sees are redirected to pilot-agent. A pod that is reviewed again is injected again from its current
+ * state.
  */
 export function injectAsIstio(pod: Pod): Pod {
   const place = istioPlace(pod);
@@ -70,7 +73,10 @@ function withoutIstio({ spec }: Pod): Pick<Pod['spec'], 'containers' | 'initCont
   };
 }
 
-/** `convertAppProber` of `pkg/kube/inject/app_probe.go`: probes by HTTP, TCP and gRPC all become requests to pilot-agent. */
+/**
+ * `convertAppProber` of `pkg/kube/inject/app_probe.go`: probes by HTTP, TCP and gRPC all become requests to
+ * pilot-agent.
+ */
 function withIstiosProbe(container: Container): Container {
   const { readinessProbe: probe } = container;
   if (probe == null || (probe.httpGet ?? probe.tcpSocket ?? probe['grpc']) == null) return container;
@@ -84,9 +90,9 @@ function withIstiosProbe(container: Container): Container {
 }
 
 /**
- * What Linkerd's injector does (`charts/patch`): by `config.linkerd.io/proxy-await` its proxy is the first container, else the
- * last, as a native sidecar the first init container after linkerd-init. Probes stay as they are: its proxy lets through what
- * the pod's probes ask for. A pod that has its proxy is left alone.
+ * Linkerd's injector (`charts/patch`): with `config.linkerd.io/proxy-await` its proxy is the first container,
+ * otherwise the last, as a native sidecar the first init container after linkerd-init. Probes are not changed, because
+ * its proxy lets them through. A pod that has its proxy is left alone.
  */
 export function injectAsLinkerd(pod: Pod): Pod {
   const annotations = pod.metadata.annotations ?? {};
@@ -117,7 +123,7 @@ export function injectAsLinkerd(pod: Pod): Pod {
   };
 }
 
-/** An injector as the handler of a webhook. */
+/** An injector as a webhook handler. */
 export function asHandler(inject: (pod: Pod) => Pod): AdmissionHandler {
   return ({ object }): Promise<AdmissionDecision> => {
     const pod = object as unknown as Pod;

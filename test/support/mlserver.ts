@@ -7,7 +7,7 @@ import { cacheDirectory } from '../../src/cli/binary-options.ts';
 import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { mlserverEnvironment } from '../../src/development/demo/mlserver-environment.ts';
 
-/** The one of the demo. @throws where Python cannot install it: the agent's tests need a real model server */
+/** The MLServer of the demo. @throws when Python cannot install it: the agent's tests need a real model server */
 export async function testMlserver(): Promise<{ readonly python: string; readonly mlserver: string }> {
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const cache = cacheDirectory(process.env);
@@ -31,8 +31,8 @@ export interface TestMlserver {
 }
 
 /**
- * Starts MLServer as KServe's runtime does, with a directory as its repository; it is not waited for.
- * @param options.port a free one otherwise
+ * Starts MLServer as KServe's runtime does, with a directory as its repository, without waiting for it.
+ * @param options.port a free port by default
  */
 export async function startMlserver(
   modelDir: string,
@@ -57,9 +57,9 @@ export async function startMlserver(
         ...environment,
       },
       stdio: 'ignore',
-      // It leaves directories for metrics and environments where it starts.
+      // It writes directories for metrics and environments to its working directory.
       cwd: dirname(modelDir),
-      // Its workers are processes of their own; they end with their group.
+      // Its workers are separate processes, which end with their process group.
       detached: true,
     });
   let child = start();
@@ -123,15 +123,15 @@ for answer in range(1, count + 1):
     sys.stdout.buffer.write(struct.pack(">I", len(buffer.getvalue())) + buffer.getvalue())
 `;
 
-/** What models take of the memory beside what they need. */
+/** The additional memory of models. */
 interface Ballast {
-  /** Bytes that are in the file, too. */
+  /** Bytes that are in the file too. */
   readonly kept?: number;
-  /** Bytes that come about as the model is loaded: its file is small. */
+  /** Bytes that the model allocates during its load; its file is small. */
   readonly swells?: number;
 }
 
-/** So many models as {@link train} makes them, that answer 1, 2, 3 and so on. */
+/** This many models of {@link train}, which answer 1, 2, 3 and so on. */
 export async function trainMany(
   python: string,
   count: number,

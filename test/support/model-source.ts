@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net';
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A web server of model files that can be made to answer badly. */
+/** A web server of model files that can be made to fail. */
 export interface ModelSource {
   /** The URI of a file called weights.txt that holds `content`, for any model of any version. */
   uri(content: string): string;
-  /** How a path is answered from now on; undefined: well again. */
+  /** Sets how a path is answered from now on; undefined: normally again. */
   misbehave(path: string, answer: Answer | undefined): void;
   readonly origin: string;
   readonly requests: string[];

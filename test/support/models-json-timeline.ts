@@ -1,19 +1,19 @@
 import type { ModelConfigEntry } from '../../src/contract/model-config.ts';
 
-/** How long models.json went on saying something else than what was wanted. */
+/** How long models.json differed from what was wanted. */
 export interface TimelineVerdict {
-  /** Changes of what is wanted that were judged. */
+  /** Judged changes of what is wanted. */
   readonly changes: number;
-  /** Versions of models.json that were seen. */
+  /** Observed versions of models.json. */
   readonly versions: number;
   /**
-   * The longest time from a change to the last moment at which models.json did not show it, in milliseconds. A model that
-   * has been right, and for one version is not, counts from the change on: there is no grace for going back.
+   * The longest time from a change to the last moment at which models.json did not show it, in milliseconds. If a
+   * model was right and is wrong in one version, the time counts from the change: there is no grace for going back.
    */
   readonly slowest: { readonly add: number; readonly update: number; readonly remove: number };
-  /** How often a model that was right became wrong again with nothing having been changed. */
+  /** How often a model that was right became wrong without a change. */
   readonly relapses: number;
-  /** Models that nobody ever wanted. */
+  /** Models that were never wanted. */
   readonly strangers: readonly string[];
 }
 
@@ -25,13 +25,15 @@ interface Intent {
   hasBeenRight: boolean;
 }
 
-/** Holds every version of a models.json against what was wanted at the time. Times are milliseconds of any one clock. */
+/**
+ * Compares every version of a models.json with what was wanted at the time. Times are milliseconds of any one clock.
+ */
 export interface ModelsJsonTimeline {
-  /** From now on this model is to be there with this URI; undefined: it is not to be there. */
+  /** Wants this model with this URI from now on; undefined: not wanted. */
   want(name: string, storageUri: string | undefined, at: number): void;
-  /** A version of models.json, as it was seen. */
+  /** Records an observed version of models.json. */
   see(models: readonly ModelConfigEntry[], at: number): void;
-  /** The names that are wrong now. */
+  /** The names that are currently wrong. */
   wrong(): string[];
   verdict(at: number): TimelineVerdict;
 }
@@ -45,7 +47,7 @@ export function modelsJsonTimeline(): ModelsJsonTimeline {
   let versions = 0;
   let relapses = 0;
 
-  /** Whatever was wrong up to now was wrong for this long. */
+  /** Records for how long a name was wrong, if it was wrong until now. */
   function charge({ kind, wrong, at }: Intent, now: number): void {
     if (wrong) slowest[kind] = Math.max(slowest[kind], now - at);
   }

@@ -5,12 +5,14 @@ export interface ConfiguredModel {
   readonly modelSpec: { readonly storageUri: string; readonly framework: string; readonly memory: string };
 }
 
-/** A directory that changes as kubelet changes the volume of a ConfigMap: a new directory, then one swap of `..data`. */
+/**
+ * A directory that changes like the volume of a ConfigMap under kubelet: a new directory, then one swap of `..data`.
+ */
 export interface MountedConfig {
   readonly directory: string;
   /** Any text as models.json. */
   write(text: string): Promise<void>;
-  /** All files, by their names. */
+  /** All files by name. */
   writeFiles(files: Readonly<Record<string, string>>): Promise<void>;
   writeModels(models: readonly ConfiguredModel[]): Promise<void>;
 }

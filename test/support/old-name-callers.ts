@@ -6,15 +6,15 @@ import { report } from './report.ts';
 interface Calls {
   readonly names: readonly string[];
   readonly callers: number;
-  /** Between two requests of a caller. */
+  /** The pause between two requests of a caller. */
   readonly pauseMs: number;
-  /** What a client of the name gets; throws where it gets nothing. */
+  /** A client's answer for the name. It throws without an answer. */
   readonly ask: (name: string) => Promise<string>;
-  /** What it is to get. */
+  /** The expected answer. */
   readonly expected: (name: string) => string | undefined;
 }
 
-/** Has clients call the names in turn while the work is done; each must always get what is expected. */
+/** Lets clients call the names in turn during the work. Each must always get the expected answer. */
 export async function whileCalled<T>(what: string, calls: Calls, work: () => Promise<T>): Promise<T> {
   const { names, callers, pauseMs, ask, expected } = calls;
   const failed: string[] = [];

@@ -8,10 +8,10 @@ import { startS3, type TestS3 } from './s3.ts';
 import { type SlowModel, slowModelFile, slowRuntime } from './slow-runtime.ts';
 
 const BUCKET = 'on-demand';
-/** What each model is declared to take. */
+/** The declared memory of each model. */
 export const MODEL_BYTES = 1024 * 1024;
 
-/** A real MLServer that says how much memory it takes, a real S3 server with models of which each answers its own number, and agents. */
+/** A real MLServer that reports its memory, a real S3 server with models that answer their own number, and agents. */
 export interface OnDemandScene {
   readonly root: string;
   readonly modelDir: string;
@@ -26,20 +26,20 @@ export interface OnDemandScene {
   end(): Promise<void>;
 }
 
-/** The entry of a model under the files of another number. */
+/** The entry of a model with the files of another number. */
 export function numbered(name: string, answer: number, memory = '1Mi'): ConfiguredModel {
   const { modelName, modelSpec } = configured(name, `s3://${BUCKET}/m${answer}`);
   return { modelName, modelSpec: { ...modelSpec, memory } };
 }
 
 interface SceneModels {
-  /** Bytes that each keeps in memory beside what it needs. */
+  /** Additional bytes that each model keeps in memory. */
   readonly ballast?: number;
-  /** The same, but of no size on disk. */
+  /** The same, without a size on disk. */
   readonly swells?: number;
-  /** MLServer's, over the scene's own. */
+  /** MLServer's environment, in addition to the scene's. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Models that take their time, in the place of scikit-learn's. */
+  /** Slow models instead of scikit-learn's. */
   readonly slow?: (answer: number) => SlowModel;
 }
 
@@ -93,13 +93,13 @@ function slowModels(count: number, slow: (answer: number) => SlowModel): Buffer[
   return Array.from({ length: count }, (_, index) => Buffer.from(slowModelFile(slow(index + 1))));
 }
 
-/** Whether every model of the status has been loaded once, and there are so many. */
+/** Whether the status has this many models and each has been loaded once. */
 export function allProved(count: number): (status: { models: readonly { phase: string }[] }) => boolean {
   return ({ models }) =>
     models.length === count && models.every(({ phase }) => ['Loaded', 'Standby', 'Remote'].includes(phase));
 }
 
-/** A metric without labels of an agent; 0 where it has none of that name. */
+/** A metric of an agent without labels; 0 if it does not exist. */
 export async function metricOf({ statusPort }: TestAgent, name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${statusPort}/metrics`)).text();
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);

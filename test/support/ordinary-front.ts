@@ -9,18 +9,18 @@ import { milliseconds, seconds } from '../../src/lib/clock.ts';
 import { systemClock } from '../../src/lib/system-clock.ts';
 import { eventuallyTrue } from './eventually.ts';
 
-/** How long a request waits for a component that takes no connection. */
+/** The timeout of a request to a component that accepts no connection. */
 const AWAY_MS = 2_000;
 
-/** A component whose answers a test writes itself. */
+/** A component whose answers the test writes. */
 export interface PlayedComponent {
   readonly server: Server;
   readonly port: number;
-  /** Its connections, in the order in which they came. */
+  /** Its connections, in the order of their arrival. */
   readonly sockets: Socket[];
-  /** What came on them, as it was read. */
+  /** The bytes received on them. */
   readonly asked: string[];
-  /** Called with each piece that comes. */
+  /** Called with each received chunk. */
   answer: (socket: Socket, request: string) => void;
   close(): void;
 }
@@ -45,19 +45,19 @@ export async function playedComponent(answer: PlayedComponent['answer']): Promis
   return component;
 }
 
-/** A client that notes what comes. */
+/** A client that records the received bytes. */
 export interface OrdinaryClient {
   readonly socket: Socket;
   readonly read: () => string;
-  /** The statuses, once so many answers have begun. */
+  /** The statuses, once this many answers have begun. */
   readonly answers: (count: number) => Promise<string[]>;
 }
 
-/** Connections whose requests are ordinary, served without Node's server, to which they may be handed over. */
+/** Serves connections with ordinary requests without Node's server, to which they may be handed over. */
 export interface OrdinaryFront {
   readonly state: Serving['state'];
   readonly observed: readonly (readonly [path: string, status: number])[];
-  /** How many connections went to Node's server. */
+  /** The number of connections handed over to Node's server. */
   readonly handedOver: () => number;
   open(): Promise<OrdinaryClient>;
   close(): void;

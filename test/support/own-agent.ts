@@ -5,20 +5,21 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { AGENT, NODE_FLAGS } from './agent.ts';
 
-/** Our agent as it is shipped, without models. */
+/** Our agent as shipped, without models. */
 export interface OwnAgent {
   readonly port: number;
   readonly statusPort: number;
   readonly pid: number;
   readonly log: readonly string[];
   metrics(): Promise<string>;
-  /** Asks it to end and waits until it has. */
+  /** Sends SIGTERM and waits for its end. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the bundle as KServe's webhook does for an InferenceService that is not multi-model, and waits until it serves.
- * @param within what runs the agent, as the words before its command
+ * Starts the bundle as KServe's webhook does for an InferenceService that is not multi-model, and waits until it
+ * serves.
+ * @param within a command prefix that runs the agent
  */
 export async function startOwnAgent(
   componentPort: number,
@@ -26,7 +27,7 @@ export async function startOwnAgent(
   environment: Readonly<Record<string, string>> = {},
   within: readonly string[] = [],
 ): Promise<OwnAgent> {
-  // Nothing comes after the last request here, so the agent need not wait for it.
+  // No request follows the last one, so the agent need not wait.
   const args = [
     '--drain-seconds',
     '1',

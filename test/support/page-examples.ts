@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { ROOT } from './page.ts';
 
-/** One `text` block of a page: a command after `$ `, and what it printed. */
+/** One `text` block of a page: a command after `$ `, and its output. */
 export interface PageExample {
   readonly command: string;
   readonly output: string;
@@ -19,7 +19,7 @@ export async function examplesOf(page: string): Promise<readonly PageExample[]> 
   return [...found].map(([, command = '', output = '']) => ({ command, output }));
 }
 
-/** Puts these outputs in the place of those that the page has, one for each example. */
+/** Replaces the outputs on the page, one for each example. */
 export async function writeOutputs(page: string, outputs: readonly string[]): Promise<void> {
   const file = join(ROOT, page);
   const rest = [...outputs];
@@ -30,7 +30,7 @@ export async function writeOutputs(page: string, outputs: readonly string[]): Pr
   await writeFile(file, renewed);
 }
 
-/** What a command prints, on stdout and stderr alike, whatever its exit code. Blanks at the ends of lines are left out. */
+/** The output of a command on stdout and stderr with any exit code, without trailing spaces. */
 export async function runExample(
   command: string,
   options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
@@ -44,8 +44,8 @@ export async function runExample(
 }
 
 /**
- * What has to be the same in each run: not numbers and spans of time, made-up names, columns' widths, nor the phases that a
- * model was seen in on its way.
+ * The parts that are the same in each run: without numbers, durations, generated names, column widths, and phases of a
+ * model before the last.
  */
 export function comparable(output: string): string {
   return output

@@ -9,12 +9,12 @@ import { findKubectl } from './kubectl.ts';
 
 const run = promisify(execFile);
 
-/** The directory that the commands of the pages are run in. */
+/** The directory in which the commands of the pages run. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * A temporary directory that looks like the checkout, for commands that leave files where they run: a file of the same
- * name in the checkout may be somebody's work. The caller removes it; the links in it lead to what stays.
+ * A temporary directory that looks like the checkout, for commands that leave files in their directory, because a file
+ * of the same name in the checkout may be a developer's. The caller removes it. The links in it point to the checkout.
  */
 export async function linkedCheckout(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-checkout-'));
@@ -24,7 +24,7 @@ export async function linkedCheckout(): Promise<string> {
   return directory;
 }
 
-/** The shell blocks of one section of a page, as a reader would paste them one after the other. */
+/** The shell blocks of one section of a page, joined in their order. */
 export async function shellOf(page: string, heading: string): Promise<string> {
   return (await shellBlocksOf(page, heading)).join('\n');
 }
@@ -32,7 +32,7 @@ export async function shellOf(page: string, heading: string): Promise<string> {
 /** The same, one by one. */
 export async function shellBlocksOf(page: string, heading: string): Promise<string[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
-  // What stands before the first section goes by the title of the page.
+  // The part before the first section has the title of the page.
   const section = text
     .split(/^## /m)
     .find((part) => part.startsWith(`${heading}\n`) || part.startsWith(`# ${heading}\n`));
@@ -42,7 +42,7 @@ export async function shellBlocksOf(page: string, heading: string): Promise<stri
   return blocks;
 }
 
-/** The headings of the sections of a page that have shell blocks, of any language that a shell may go by. */
+/** The headings of the sections of a page that have shell blocks, under any name of a shell language. */
 export async function sectionsWithShell(page: string): Promise<string[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
   return text
@@ -51,13 +51,13 @@ export async function sectionsWithShell(page: string): Promise<string[]> {
     .map((part) => (part.split('\n')[0] ?? '').replace(/^# /, ''));
 }
 
-/** Runs commands that need nothing but kubectl, against a cluster. */
+/** Runs commands that need only kubectl, against a cluster. */
 export async function pasteWithKubectl(kubeconfig: string, script: string): Promise<string> {
   const PATH = `${dirname((await findKubectl()).path)}${delimiter}${process.env['PATH'] ?? ''}`;
   return paste(script, { env: { ...process.env, PATH, KUBECONFIG: kubeconfig } });
 }
 
-/** Runs commands as they stand; resolves with what they printed, rejects when one fails. */
+/** Runs commands unchanged. Resolves with their output, rejects when one fails. */
 export async function paste(
   script: string,
   { cwd = ROOT, env }: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },

@@ -9,8 +9,8 @@ import type { Clock, EpochMs } from '../../src/lib/clock.ts';
 import type { CertificateMaker } from '../../src/certificates/make-certificate.ts';
 
 /**
- * Certificates without cryptography, for simulations that need thousands: a PEM block with JSON in it, signed by
- * writing the signer's name. What is real about certificates is tested with real ones.
+ * Certificates without cryptography, for simulations with thousands of them: a PEM block with JSON, signed with the
+ * signer's name. Other tests use real certificates.
  */
 interface Paper {
   readonly id: string;
@@ -72,7 +72,7 @@ export function paperMaker(clock: Pick<Clock, 'now'>, policy: CertificatePolicy)
   };
 }
 
-/** The fingerprint of the authority that signed the certificate. */
+/** The fingerprint of the CA that signed the certificate. */
 export function signerOf(pem: string): Fingerprint {
   return (fromPem(pem)?.signer ?? 'nobody') as Fingerprint;
 }

@@ -1,4 +1,4 @@
-/** Works through the items with so many callers at once; rejects with the first failure. */
+/** Processes the items with this many concurrent callers. Rejects with the first failure. */
 export async function inParallel<T>(
   callers: number,
   items: readonly T[],

@@ -10,15 +10,15 @@ interface Listed {
 }
 
 /**
- * A control plane of etcd and kube-apiserver has nobody who rolls out a Deployment or empties a namespace that is
- * deleted, and kubectl waits for both. Here they are done for as long as the work takes: Deployments are said to be
- * rolled out at once, and of a namespace everything is deleted before it ends.
+ * A control plane of etcd and kube-apiserver alone does not roll out Deployments or empty deleted namespaces, and
+ * kubectl waits for both. This does both during the work: Deployments are reported as rolled out at once, and all
+ * objects of a deleted namespace are deleted.
  */
 export async function withPlayedControllers<T>(kubeconfig: string, work: () => Promise<T>): Promise<T> {
   let working = true;
   const play = async (): Promise<void> => {
     while (working) {
-      // What is listed may be gone a moment later, as for any controller: the next round sees that.
+      // A listed object may be gone a moment later, as for any controller. The next round handles it.
       await rollOut(kubeconfig).catch(sayWhy);
       await endNamespaces(kubeconfig).catch(sayWhy);
       await delay(100);

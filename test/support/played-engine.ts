@@ -4,7 +4,7 @@ import type { ModelStore } from '../../src/agent/model-store.ts';
 import { seconds } from '../../src/lib/clock.ts';
 import { silentLogger } from './forked-puller.ts';
 
-/** What a test plays otherwise. */
+/** The parts that a test replaces. */
 interface Played extends Pick<EngineDeps, 'clock'> {
   readonly pull: EngineDeps['puller']['pull'];
   readonly stepped?: EngineDeps['observer']['stepped'];
@@ -14,7 +14,7 @@ interface Played extends Pick<EngineDeps, 'clock'> {
 
 const done = () => Promise.resolve();
 
-/** What an engine needs, without disk, network and model server: all that is asked of these is done at once. */
+/** The dependencies of an engine without disk, network and model server: everything succeeds at once. */
 export function playedEngine({ clock, pull, stepped, adapter, store }: Played): EngineDeps {
   return {
     clock,

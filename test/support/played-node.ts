@@ -24,23 +24,23 @@ interface PodSpec {
 }
 type Deployed = Deployment & { spec: { replicas: number; template: Template } };
 
-/** What runs the containers of a Deployment's one pod. */
+/** The server behind the one pod of a Deployment. */
 export interface ServedBy {
-  /** Where the pod answers requests. */
+  /** The port where the pod answers requests. */
   readonly port: number;
-  /** Of an agent; undefined: the pod has none. */
+  /** The port of the agent; undefined for a pod without an agent. */
   readonly statusPort?: number;
 }
 
-/** The controllers of Kubernetes and the kubelet of one node, as far as Deployments of one pod want them. */
+/** An emulation of Kubernetes' controllers and one kubelet, for Deployments of one pod. */
 export interface PlayedNode {
-  /** Throws what went wrong meanwhile. */
+  /** Stops it. Throws the first failure. */
   stop(): Promise<void>;
 }
 
 /**
- * Makes a pod for each Deployment that wants any, at this machine's address, and deletes it when none is wanted. A pod that ends is
- * taken out of its Service first, and its server goes on: what a preStop hook is there for.
+ * Makes a pod for each Deployment with replicas, at this machine's address, and deletes it when there are none. A pod
+ * that ends is removed from its Service first while its server continues, as with a preStop hook.
  */
 export function playNode(client: ApiClient, serve: (deployment: string) => Promise<ServedBy>): PlayedNode {
   const ending = new AbortController();
@@ -82,7 +82,7 @@ export function playNode(client: ApiClient, serve: (deployment: string) => Promi
     }
   }
 
-  // So that a failure does not go unhandled before the end.
+  // Handles the rejection until stop() reports it.
   const settled = playing.then(
     () => undefined,
     (thrown: unknown) => thrown,
@@ -96,10 +96,10 @@ export function playNode(client: ApiClient, serve: (deployment: string) => Promi
   };
 }
 
-/** What was made of an InferenceService goes with it. */
+/** Objects of a deleted InferenceService are deleted too. */
 async function collectGarbage(client: ApiClient): Promise<void> {
   const namespace = 'default';
-  // In this order: what is made meanwhile has an owner that is listed.
+  // The order matters: objects that are created meanwhile have a listed owner.
   const made = await Promise.all(
     [DEPLOYMENTS, SERVICES].map(async (resource: Resource) => {
       const { items } = await client.list(resource, { namespace });
@@ -140,7 +140,7 @@ async function createPod(
   await client.patch(PODS, created.metadata, { type: 'merge', body }, { subresource: 'status' });
 }
 
-/** The pod with the agent that the webhooks put into it, which listens where the one does that runs. */
+/** The pod with the agent from the webhooks, whose ports are those of the running agent. */
 async function withAgent(
   client: ApiClient,
   pod: KubernetesObject,
@@ -178,11 +178,11 @@ async function setStatus(client: ApiClient, name: string, generation: number, po
   await client.patch(DEPLOYMENTS, reference, { type: 'merge', body: { status } }, { subresource: 'status' });
 }
 
-/** The endpoints of Services, as kube-proxy has them: those of the pods that the selector finds, and those of every EndpointSlice. */
+/** The endpoints of Services, as kube-proxy has them: those of the selected pods and those of every EndpointSlice. */
 export interface PlayedProxy {
-  /** One of them, as `host:port`; throws where there is none. */
+  /** One endpoint as `host:port`. Throws without one. */
   pick(service: string): string;
-  /** All of them. */
+  /** All endpoints. */
   endpointsOf(service: string): readonly string[];
   stop(): Promise<void>;
 }
@@ -264,7 +264,9 @@ function inSlice({ metadata, spec }: SeenService, slice: EndpointSlice): string[
     .map(({ addresses }) => `${addresses?.[0] ?? ''}:${port}`);
 }
 
-/** One that is not the loopback: no EndpointSlice may hold that, and the API server passes nothing on to it. */
+/**
+ * An address that is not the loopback, which an EndpointSlice may not contain and the API server does not proxy to.
+ */
 export function addressOfThisMachine(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const address = all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;

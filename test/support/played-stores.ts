@@ -3,26 +3,26 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Of every file in every store. */
+/** The content of every file in every store. */
 export const CONTENT = 'x';
 const DIGEST = createHash('sha256').update(CONTENT).digest('hex');
 const MD5_BASE64 = createHash('md5').update(CONTENT).digest('base64');
 
 export type StoreKind = 's3' | 'gs' | 'azure' | 'oci';
 
-/** The stores' listings of one model as their APIs spell them, in answers whose bytes a test may change. */
+/** The stores' listings of one model in the format of their APIs. A test may change the bytes of the answers. */
 export interface PlayedStores {
   readonly env: Readonly<Record<string, string>>;
-  /** Where the model is. */
+  /** The URI of the model. */
   readonly uris: Readonly<Record<StoreKind, string>>;
-  /** The bytes of each answer that lists the files, in order, as they would be sent. */
+  /** The bytes of each answer that lists the files, in order. */
   readonly pages: (kind: StoreKind) => readonly Buffer[];
-  /** What is sent in the place of one page from now on; undefined: all are well again. */
+  /** Replaces one page from now on; undefined: all pages are unchanged again. */
   replace(page: { readonly index: number; readonly bytes: Buffer } | undefined): void;
   stop(): Promise<void>;
 }
 
-/** @param files of the model, a list for each page; registries have one page for all. */
+/** @param files of the model, a list for each page; registries have one page for all */
 export async function startPlayedStores(files: readonly (readonly string[])[]): Promise<PlayedStores> {
   let replaced: { readonly index: number; readonly bytes: Buffer } | undefined;
   const pages: Record<StoreKind, readonly Buffer[]> = {

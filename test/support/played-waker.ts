@@ -2,17 +2,17 @@ import type { ModelWaker, WakeOutcome } from '../../src/agent/residency/waker.ts
 
 /** A waker whose models a test puts to sleep and wakes. */
 export interface PlayedWaker extends ModelWaker {
-  /** What there is; a name that is not in it is no model. */
+  /** The models by name; other names are unknown. */
   readonly states: Map<string, 'loaded' | 'asleep' | 'server-away'>;
-  /** Those who wait now, with the model's name. */
+  /** The waiting requests, with the model's name. */
   readonly waiting: Set<string>;
   /** Requests in flight by model. */
   readonly inFlight: Map<string, number>;
-  /** How often each model was waited for. */
+  /** The number of waits by model. */
   readonly waits: string[];
-  /** Whether the agent ends. */
+  /** Whether the agent is shutting down. */
   ending: boolean;
-  /** Ends every wait for the model. */
+  /** Ends all waits for the model. */
   settle(name: string, outcome: WakeOutcome): void;
 }
 

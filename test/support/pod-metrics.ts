@@ -5,8 +5,8 @@ import { eventually } from './eventually.ts';
 import { kubectlWithInput } from './kubectl.ts';
 
 /**
- * Lets the API server answer for metrics.k8s.io as metrics-server would, with what a test stores there: the same paths and
- * the same objects, by a definition instead of an aggregated server.
+ * Lets the API server answer for metrics.k8s.io like metrics-server, with metrics that a test stores: the same paths
+ * and objects, by a CustomResourceDefinition instead of an aggregated API server.
  */
 export async function serveMetrics(kubeconfig: string): Promise<void> {
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
@@ -25,7 +25,7 @@ export async function serveMetrics(kubeconfig: string): Promise<void> {
   await kubectlWithInput(kubeconfig, JSON.stringify(definition), ['apply', '-f', '-']);
 }
 
-/** What a pod takes now, by container. Metrics have the labels of their pods. */
+/** Stores the usage of a pod by container. Metrics have the labels of their pods. */
 export async function measure(
   client: ApiClient,
   pod: KubernetesObject,

@@ -4,22 +4,22 @@ import type { ApiClient } from '../../src/kube/api-client.ts';
 import { quantile } from './quantile.ts';
 import { dryRunContainers, predictorPod } from './predictor-pod.ts';
 
-/** What became of the pods that were created all the while. */
+/** The outcome of the pods created during the work. */
 export interface PodsMeanwhile {
-  /** One line for each that was refused. */
+  /** One line for each refused pod. */
   readonly refused: readonly string[];
-  /** Came by no webhook. */
+  /** Pods that no webhook changed. */
   readonly bare: number;
   readonly injected: number;
-  /** How long those took that were not refused, in ms. */
+  /** The durations of the admitted creations, in ms. */
   readonly p99: number;
 }
 
 const CALLERS = 2;
-/** More say no more; the test has failed by then. */
+/** More lines would not help; the test has failed by then. */
 const MOST_REFUSED = 1_000;
 
-/** Creates pods of an InferenceService, one after the other and without storing them, until the work is done. */
+/** Creates pods of an InferenceService in dry runs, one after another, until the work is done. */
 export async function podsMeanwhile(
   { client, service }: { readonly client: ApiClient; readonly service: string },
   work: () => Promise<void>,
@@ -37,7 +37,7 @@ export async function podsMeanwhile(
         came[containers.includes('agent') ? 'injected' : 'bare'] += 1;
       } catch (thrown) {
         refused.push(messageOf(thrown));
-        // A call that fails at once, as with a client that is closed, must leave time for everything else.
+        // A call that fails at once, as with a closed client, must not block everything else.
         await setImmediate();
       }
     }

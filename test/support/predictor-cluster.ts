@@ -50,17 +50,17 @@ export interface SeenDeployment extends KubernetesObject {
   readonly spec: { readonly replicas: number; readonly selector: object; readonly template: Pod };
 }
 
-/** Where the Deployment and the Service of an InferenceService are. */
+/** The name of the Deployment and the Service of an InferenceService. */
 export const at = (name: string, namespace = 'default') => ({ namespace, name: `${name}-predictor` });
 
-/** Reads what was made of InferenceServices. */
+/** Reads the objects made for InferenceServices. */
 export function predictorsIn(client: () => ApiClient) {
   const deploymentOf = async (name: string, namespace?: string): Promise<SeenDeployment> =>
     (await client().get(DEPLOYMENTS, at(name, namespace))) as unknown as SeenDeployment;
   return {
     deploymentOf,
     serviceOf: (name: string) => client().get(SERVICES, at(name)),
-    /** Waits until both are there. */
+    /** Waits until both exist. */
     deployed: (name: string, namespace?: string): Promise<SeenDeployment> =>
       eventually(async () => {
         const deployment = await deploymentOf(name, namespace);
@@ -70,7 +70,7 @@ export function predictorsIn(client: () => ApiClient) {
   };
 }
 
-/** MLServer's runtime of the manifests, under another name where one is given. */
+/** The MLServer runtime of the manifests, under another name if given. */
 export function mlserverRuntime(name?: string): KubernetesObject & { spec: Record<string, unknown> } {
   const file = new URL('../../manifests/runtimes/mlserver.yaml', import.meta.url);
   const runtime = parse(readFileSync(file, 'utf8')) as KubernetesObject & { spec: Record<string, unknown> };
@@ -80,7 +80,7 @@ export function mlserverRuntime(name?: string): KubernetesObject & { spec: Recor
 export const createRuntime = (client: ApiClient, runtime: KubernetesObject): Promise<unknown> =>
   client.create(CLUSTER_SERVING_RUNTIMES, runtime);
 
-/** A multi-model predictor of the new style that names its runtime, or leaves it to be selected. */
+/** A multi-model predictor of the new schema that names its runtime, or lets it be selected. */
 export function modelPredictor(runtime?: string, more: object = {}): object {
   return {
     model: {
@@ -118,7 +118,7 @@ export async function readStatus(
   return status;
 }
 
-/** @throws when the condition is not there yet */
+/** @throws if the condition does not exist yet */
 export async function readCondition(
   client: ApiClient,
   name: string,
@@ -131,7 +131,7 @@ export async function readCondition(
   return condition;
 }
 
-/** What a Deployment controller, of which there is none here, would say of pods that run. */
+/** Writes the Deployment status of running pods; no Deployment controller runs here. */
 export async function reportAvailable(client: ApiClient, name: string, available = true): Promise<void> {
   const deployment = await client.get(DEPLOYMENTS, { namespace: 'default', name });
   const [status, reason] = available

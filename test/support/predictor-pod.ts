@@ -5,7 +5,7 @@ import type { Pod } from '../../src/contract/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS } from '../../src/kube/resources.ts';
 
-/** The example pod of the manifests, for an InferenceService of the test's. */
+/** The example pod of the manifests, for an InferenceService of the test. */
 export function predictorPod(
   name: string,
   service: string,
@@ -19,7 +19,7 @@ export function predictorPod(
   return result;
 }
 
-/** The pod as the API server would store it, without storing it. */
+/** The pod as the API server would store it, from a dry run. */
 export async function dryRunPod(client: ApiClient, pod: KubernetesObject): Promise<Pod> {
   return (await client.create(PODS, pod, { dryRun: true })) as unknown as Pod;
 }

@@ -6,16 +6,16 @@ import { predictorPod } from './predictor-pod.ts';
 export interface PlacedPod {
   readonly name: string;
   readonly service: string;
-  /** Where its agent tells its status; on 127.0.0.1, since no kubelet runs the pod. */
+  /** The port of the agent's status on 127.0.0.1. No kubelet runs the pod. */
   readonly statusPort: number;
-  /** Where its agent passes requests on; where it tells its status unless given, so that no other port is asked. */
+  /** The port of the agent's proxy. Default: the status port, so that no other port is used. */
   readonly agentPort?: number;
   readonly ready?: boolean;
 }
 
 /**
- * A predictor pod as it is stored by way of the webhook, on a node that does not exist, with the status that a kubelet would
- * write once its containers run here: the agent's status port is given by its flag, the address is the loopback.
+ * A predictor pod that is created through the webhook, on a node that does not exist, with the status that kubelet
+ * would write for running containers. Its flag sets the agent's status port; its address is the loopback.
  */
 export async function placePod(
   client: ApiClient,
@@ -36,7 +36,7 @@ export async function placePod(
   await setPodStatus(client, name, ready);
 }
 
-/** What a kubelet would say of it. */
+/** Writes the status as kubelet would. */
 export async function setPodStatus(client: ApiClient, name: string, ready: boolean): Promise<void> {
   const status = {
     phase: 'Running',

@@ -14,15 +14,21 @@ import type { Resource } from '../../src/kube/resources.ts';
 import { eventually } from './eventually.ts';
 import { startKServeCluster } from './kserve-cluster.ts';
 
-/** The objects of a case of test/unit/controllers/predictors/predictors: an InferenceService, and the runtimes that there are. */
+/**
+ * The objects of a case of test/unit/controllers/predictors/predictors: an InferenceService, and the available
+ * runtimes.
+ */
 export function predictorCase(name: string): readonly KubernetesObject[] {
   const file = new URL(`../unit/controllers/predictors/predictors/${name}.yaml`, import.meta.url);
   const documents = parseAllDocuments(readFileSync(file, 'utf8'));
-  // The last one says what is expected of them.
+  // The last document is the expected result.
   return documents.slice(0, -1).map((document) => document.toJS() as KubernetesObject);
 }
 
-/** What KServe's own manager makes of each case, on a real API server: a Deployment and a Service, by the case's name. */
+/**
+ * The Deployment and the Service that KServe's own manager makes of each case on a real API server, by the case's
+ * name.
+ */
 export async function recordPredictors(names: readonly string[]): Promise<Record<string, unknown>> {
   const cluster = await startKServeCluster();
   const { client } = cluster;
@@ -43,12 +49,12 @@ async function recordCase(client: ApiClient, name: string): Promise<unknown> {
   const [inferenceService, ...runtimes] = predictorCase(name);
   for (const runtime of runtimes) await client.create(resourceOf(runtime), placed(runtime, namespace));
   const { uid: _uid, ...metadata } = { ...inferenceService!.metadata, namespace };
-  // A webhook that has just been registered is asked a moment later.
+  // The API server calls a new webhook a moment after its registration.
   await eventually(() => client.create(INFERENCE_SERVICES, { ...inferenceService!, metadata }));
   const key = { namespace, name: `${metadata.name}-predictor` };
   const deployment = await eventually(() => client.get(DEPLOYMENTS, key), 60_000);
   const service = await eventually(() => client.get(SERVICES, key), 60_000);
-  // Those of the whole cluster would be chosen for the next case, too.
+  // ClusterServingRuntimes would also be selected for the next case.
   for (const runtime of runtimes.filter(isOfCluster)) {
     await client.delete(CLUSTER_SERVING_RUNTIMES, { name: runtime.metadata.name });
   }

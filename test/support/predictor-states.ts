@@ -50,7 +50,7 @@ export const blocked = (change: Partial<BlockedOutcome>): PredictorOutcome => ({
 });
 const both = { deployment: RUNNING, service: SERVICE };
 
-/** The InferenceService as it is after a reconcile that came to this. */
+/** The InferenceService after a reconcile with this outcome. */
 export function seen(outcome: PredictorOutcome, before?: object): SeenObject & { readonly said: string[] } {
   const service: InferenceService = {
     metadata: { name: 'flowers', namespace: 'ns', generation: 7 },
@@ -64,7 +64,7 @@ export function seen(outcome: PredictorOutcome, before?: object): SeenObject & {
   return { metadata: service.metadata, status, said };
 }
 
-/** Each state a predictor can be in: what the conditions say, and what Argo CD and Flux make of it. */
+/** Each state of a predictor: its conditions, its health in Argo CD and its status in Flux. */
 export const STATES: readonly [
   state: string,
   outcome: PredictorOutcome,
@@ -80,30 +80,30 @@ export const STATES: readonly [
     ...(['True', 'True/RollingOut', 'Progressing', 'InProgress'] as const),
   ],
   [
-    'nobody has looked at its Deployment',
+    'its Deployment has not been observed',
     deployed(NEW),
     ...(['Unknown/DeploymentNotObserved', 'Unknown/DeploymentNotObserved'] as const),
     ...(['Progressing', 'InProgress'] as const),
   ],
   [
-    'its pods come up',
+    'its pods start',
     deployed(deployment([UNAVAILABLE, UNDER_WAY], { replicas: 1 })),
     ...(['False/MinimumReplicasUnavailable', 'False/MinimumReplicasUnavailable'] as const),
     ...(['Progressing', 'InProgress'] as const),
   ],
   [
-    'its strategy lets all pods be away, and none is ready',
+    'its strategy lets all pods be unavailable, and none is ready',
     deployed(deployment([AVAILABLE, COMPLETE], { replicas: 1 })),
     ...(['False/NoReadyPods', 'False/NoReadyPods', 'Progressing', 'InProgress'] as const),
   ],
   [
-    'its pods do not come up in time',
+    'its pods do not start in time',
     deployed(deployment([UNAVAILABLE, STUCK], { replicas: 1 })),
     ...(['False/MinimumReplicasUnavailable', 'False/MinimumReplicasUnavailable'] as const),
     ...(['Degraded', 'Failed'] as const),
   ],
   [
-    'new pods do not come up in time',
+    'new pods do not start in time',
     deployed(deployment([AVAILABLE, STUCK], { replicas: 2, readyReplicas: 1 })),
     ...(['False/ProgressDeadlineExceeded', 'False/ProgressDeadlineExceeded', 'Degraded', 'Failed'] as const),
   ],
@@ -123,23 +123,23 @@ export const STATES: readonly [
     ...(['False/Stopped', 'False/Stopped', 'Suspended', 'InProgress'] as const),
   ],
   [
-    'it has no pods by its spec',
+    'its spec requests no pods',
     deployed(deployment([AVAILABLE], {}, 0), { kind: 'fixed', replicas: 0 }),
     ...(['False/ScaledToZero', 'False/ScaledToZero', 'Suspended', 'InProgress'] as const),
   ],
   [
-    'an autoscaler has taken all pods away',
+    'an autoscaler has removed all pods',
     deployed(deployment([AVAILABLE, COMPLETE], {}, 0), { kind: 'external' }),
     ...(['False/ScaledToZero', 'False/ScaledToZero', 'Suspended', 'InProgress'] as const),
   ],
   [
-    'an autoscaler has just asked for pods where none were',
+    'an autoscaler has just requested the first pods',
     deployed({ ...deployment([AVAILABLE, COMPLETE], { observedGeneration: 1 }, 3) }, { kind: 'external' }),
     ...(['Unknown/DeploymentNotObserved', 'Unknown/DeploymentNotObserved'] as const),
     ...(['Progressing', 'InProgress'] as const),
   ],
   [
-    'its Service leads out of the cluster',
+    'its Service points out of the cluster',
     deployed(RUNNING, undefined, { ...SERVICE, spec: { ...SERVICE.spec, type: 'ExternalName' } }),
     ...(['False/ServiceMisdirected', 'True/MinimumReplicasAvailable', 'Progressing', 'InProgress'] as const),
   ],
@@ -149,22 +149,22 @@ export const STATES: readonly [
     ...(['False/ServiceNotOurs', 'False/ServiceNotOurs', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'its Service is refused, and nothing was there before',
+    'its first Service is refused',
     blocked({ reason: 'ServiceRefused', deployment: NEW }),
     ...(['False/ServiceRefused', 'False/ServiceRefused', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'a change of its Service is refused, and the Service is as it was',
+    'a change of its Service is refused, and the Service is unchanged',
     blocked({ reason: 'ServiceRefused', ...both }),
     ...(['True', 'True/ServiceRefused', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'its Service selects other pods, and that cannot be put right',
+    'its Service selects other pods, which cannot be repaired',
     blocked({ reason: 'ServiceRefused', ...both, service: MISDIRECTED }),
     ...(['False/ServiceMisdirected', 'True/ServiceRefused', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'its Service has lost its port, and that cannot be put right',
+    'its Service has lost its port, which cannot be repaired',
     blocked({
       ...{ reason: 'ServiceRefused', ...both },
       service: { ...SERVICE, spec: { ...SERVICE.spec, ports: [] } } as typeof SERVICE,
@@ -177,27 +177,27 @@ export const STATES: readonly [
     ...(['Unknown/PredictorNotDeployed', 'False/DeploymentNotOurs', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'no runtime is there',
+    'there is no runtime',
     blocked({}),
     ...(['Unknown/PredictorNotDeployed', 'False/RuntimeNotRecognized', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'its runtime has gone, and pods are ready',
+    'its runtime is deleted, and pods are ready',
     blocked(both),
     ...(['True', 'True/RuntimeNotRecognized', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'its runtime has gone, and no pod is ready',
+    'its runtime is deleted, and no pod is ready',
     blocked({ ...both, deployment: deployment([UNAVAILABLE], { replicas: 1 }) }),
     ...(['False/RuntimeNotRecognized', 'False/RuntimeNotRecognized', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'its runtime has gone while it had no pods',
+    'its runtime is deleted while it had no pods',
     blocked({ ...both, deployment: deployment([AVAILABLE, COMPLETE], {}, 0) }),
     ...(['False/RuntimeNotRecognized', 'False/RuntimeNotRecognized', 'Degraded', 'InProgress'] as const),
   ],
   [
-    'its runtime has gone, and it is stopped',
+    'its runtime is deleted, and it is stopped',
     blocked({ ...both, stopped: true, deployment: deployment([AVAILABLE, COMPLETE], {}, 0) }),
     ...(['False/RuntimeNotRecognized', 'False/RuntimeNotRecognized', 'Suspended', 'InProgress'] as const),
   ],
@@ -212,7 +212,7 @@ export const STATES: readonly [
     ...(['True', 'True/InvalidPredictorSpec', 'Degraded', 'Failed'] as const),
   ],
   [
-    'its namespace is passed over by the webhook',
+    'its namespace is not selected by the webhook',
     blocked({ reason: 'NamespaceNotSelected' }),
     ...(['Unknown/PredictorNotDeployed', 'False/NamespaceNotSelected', 'Degraded', 'Failed'] as const),
   ],
@@ -222,7 +222,7 @@ export const STATES: readonly [
     ...(['Unknown/BeingDeleted', 'Unknown/BeingDeleted', 'Progressing', 'InProgress'] as const),
   ],
   [
-    'it is not multi-model any more',
+    'it is no longer multi-model',
     { kind: 'abandoned', message: 'it has a storageUri' },
     ...(['Unknown/IsNotMMSPredictor', 'Unknown/IsNotMMSPredictor', 'Degraded', 'Failed'] as const),
   ],

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { familyOf } from './process-memory.ts';
 
-/** What a clock tick of proc_pid_stat(5) is on Linux: 1/100 s on every platform that Node runs on. */
+/** The duration of a clock tick of proc_pid_stat(5) on Linux: 1/100 s on every platform that Node runs on. */
 const TICKS_A_SECOND = 100;
 
-/** What a process and its descendants have used of the processors, in seconds. */
+/** The CPU time of a process and its descendants, in seconds. */
 export async function cpuSeconds(pid: number): Promise<number> {
   const ticks = (await familyOf(pid)).map(async (member) => {
     const text = await readFile(`/proc/${member}/stat`, 'utf8').catch(() => '');

@@ -7,13 +7,13 @@ export async function residentMib(pid: number): Promise<number> {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
 }
 
-/** The most resident memory that a process ever had, in MiB. Source: VmHWM in proc_pid_status(5). */
+/** The peak resident memory of a process, in MiB. Source: VmHWM in proc_pid_status(5). */
 export async function peakMib(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
 }
 
-/** A process and all that descend from it. */
+/** A process and all its descendants. */
 export async function familyOf(pid: number): Promise<number[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   const pids = children
@@ -24,13 +24,13 @@ export async function familyOf(pid: number): Promise<number[]> {
 }
 
 export interface MemoryWatch {
-  /** Stops looking; the most that all processes together had, in MiB, and how many they were then. */
+  /** Stops sampling. Returns the peak of all processes together in MiB, and their number at that time. */
   stop(): Promise<{ readonly peakMib: number; readonly processes: number }>;
 }
 
 /**
- * Adds up the resident memory of a process and its descendants, over and over. Pages that they share count for each, so
- * the sum is more than what a container is charged.
+ * Samples the sum of the resident memory of a process and its descendants. Shared pages count for each process, so the
+ * sum exceeds what a container is charged.
  */
 export function watchMemory(pid: number): MemoryWatch {
   const stopped = new AbortController();

@@ -10,7 +10,7 @@ import { findProgram } from './installed-program.ts';
 
 const run = promisify(execFile);
 
-/** Prometheus's own tool. Resolves with what it printed; rejects with all it said when it finds a fault. */
+/** Prometheus's own tool. Resolves with its output; rejects with all its output when it fails. */
 export async function promtool(...args: readonly string[]): Promise<string> {
   const path = await findPromtool();
   try {
@@ -22,7 +22,10 @@ export async function promtool(...args: readonly string[]): Promise<string> {
   }
 }
 
-/** From the PATH, else out of Debian's package, else built with Go, which takes over ten minutes on two processors. */
+/**
+ * From the PATH, otherwise from Debian's package, otherwise built with Go, which takes over ten minutes on two
+ * processors.
+ */
 async function findPromtool(): Promise<string> {
   const found = await findProgram(['promtool'], process.env);
   if (found !== undefined) return found;
@@ -32,22 +35,22 @@ async function findPromtool(): Promise<string> {
     process.stderr.write(`no promtool from Debian: ${messageOf(thrown)}\n`);
     return goTool({
       name: 'promtool',
-      // Go's name for Prometheus 3.16.
+      // Go's version of Prometheus 3.16.
       package: 'github.com/prometheus/prometheus/cmd/promtool',
       version: 'v0.316.0',
-      // No discovery of targets: with the clients of all clouds the build takes several times as long.
+      // Without target discovery, because the clients of all clouds make the build several times as long.
       tags: 'remove_all_sd',
     });
   }
 }
 
-/** Unpacked into the cache and not installed, for which it needs no root, and starts no Prometheus. */
+/** Unpacked into the cache and not installed, so it needs no root and starts no Prometheus. */
 async function fromDebian(): Promise<string> {
   const directory = await builtOnce('promtool-debian', ['promtool'], async (building) => {
     process.stderr.write("unpacking promtool from Debian's package prometheus\n");
     const download = () => run('apt-get', ['download', 'prometheus'], { cwd: building });
     await download().catch(async (thrown: unknown) => {
-      // A fresh machine has no lists of packages yet.
+      // A fresh machine has no package lists yet.
       if (!mayInstall(process.env)) throw thrown;
       await run('apt-get', ['update']);
       await download();

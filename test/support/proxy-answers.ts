@@ -1,9 +1,12 @@
-/** An answer of a component, and how what a client reads of it differs from KServe's agent, if it does. */
+/**
+ * An answer of a component, and the difference between ours and KServe's agent in what a client reads, if there is
+ * one.
+ */
 export interface ProxyAnswer {
   readonly name: string;
-  /** A byte a character. */
+  /** One character for each byte. */
   readonly bytes: string;
-  /** The component closes the connection after it. */
+  /** Whether the component closes the connection after it. */
   readonly closes?: boolean;
   readonly differs?:
     | 'refused here'
@@ -11,7 +14,7 @@ export interface ProxyAnswer {
     | 'passed otherwise'
     /** KServe's agent breaks it off; here the rest is waited for. */
     | 'waits here';
-  /** What the table of docs/agent-inside.md says of it, where it is refused here only. */
+  /** The text about it in the table of docs/agent-inside.md, if only ours refuses it. */
   readonly told?: string;
 }
 
@@ -155,7 +158,7 @@ export const PROXY_ANSWERS: readonly ProxyAnswer[] = [
   { name: '102 before it', bytes: `HTTP/1.1 102 Processing\r\n\r\n${head(LENGTH, 'abc')}` },
   { name: '103 before it', bytes: `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${head(LENGTH, 'abc')}` },
   {
-    name: '101 that nobody asked for',
+    name: 'an unrequested 101',
     bytes: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
   },
   {
@@ -168,7 +171,7 @@ export const PROXY_ANSWERS: readonly ProxyAnswer[] = [
     bytes: head(`Content-Encoding: gzip\r\n${LENGTH}`, 'abc'),
     differs: 'passed here',
   },
-  { name: 'an encoding that nobody knows', bytes: head(`Content-Encoding: x\r\n${LENGTH}`, 'abc') },
+  { name: 'an unknown encoding', bytes: head(`Content-Encoding: x\r\n${LENGTH}`, 'abc') },
   {
     name: 'Upgrade in an ordinary answer',
     bytes: head(`Upgrade: h2c\r\nConnection: Upgrade\r\n${LENGTH}`, 'abc'),

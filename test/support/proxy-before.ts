@@ -4,7 +4,7 @@ import type { Proxy } from '../../src/agent/proxy/proxy-server.ts';
 
 type ProxyOptions = Parameters<typeof startProxy>[0];
 
-/** The agent's proxy before a component on this machine, ready, and with nobody who counts its requests. */
+/** The agent's proxy before a component on this machine, ready and without request metrics. */
 export function proxyBefore(component: Server | number, more: Partial<ProxyOptions> = {}): Promise<Proxy> {
   const componentPort = typeof component === 'number' ? component : (component.address() as AddressInfo).port;
   return startProxy({

@@ -1,20 +1,20 @@
 import { connect } from 'node:net';
 import type { RecordedRequest } from './recording-component.ts';
 
-/** What a client got for its bytes. */
+/** The client's result for its bytes. */
 export interface Exchanged {
-  /** All that came back, a byte a character. */
+  /** All received bytes, one character for each byte. */
   readonly text: string;
-  /** The status of each answer but those that only say to go on. */
+  /** The status of each answer except interim ones. */
   readonly statuses: readonly number[];
-  /** Whether the connection was closed by the other side. */
+  /** Whether the other side closed the connection. */
   readonly isClosed: boolean;
 }
 
 /** The last request of a connection. */
 export const LAST = 'GET /last HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n';
 
-/** Sends these bytes, and gives what comes back until the connection is closed, or nothing has come for so long. */
+/** Sends these bytes, and returns what is received until the connection closes or stays silent for this long. */
 export function exchangeBytes(
   port: number,
   sent: string,
@@ -41,9 +41,9 @@ export function exchangeBytes(
 }
 
 /**
- * A recorded request without what KServe's agent does differently and what changes nothing (docs/agent-inside.md, "Beside KServe's
- * agent"): the case and order of headers, how the body's length is said, `Accept-Encoding: gzip` where the client has none,
- * `Cache-Control` for `Pragma`, a User-Agent that is empty or the second one, and announced trailers.
+ * A recorded request without differences from KServe's agent that have no effect (docs/agent-inside.md, "Beside
+ * KServe's agent"): the case and order of headers, the framing of the body, `Accept-Encoding: gzip` if the client has
+ * none, `Cache-Control` for `Pragma`, a User-Agent that is empty or the second one, and announced trailers.
  */
 export function comparable(
   { method, target, headers, body }: RecordedRequest,

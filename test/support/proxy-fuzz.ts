@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 
-/** Bytes for the proxy, a byte a character: requests that are nearly right, and then changed here and there. */
+/** Bytes for the proxy, one character for each byte: nearly valid requests with random changes. */
 export function oddRequests(): fc.Arbitrary<string> {
   return fc
     .tuple(fc.array(oddRequest(), { minLength: 1, maxLength: 3 }), fc.array(change(), { maxLength: 3 }))
     .map(([requests, changes]) => changes.reduce((text, apply) => apply(text), requests.join('')));
 }
 
-/** One request that the proxy may read by itself, and then a byte or two of it changed. */
+/** One request that the proxy may parse itself, with a byte or two changed. */
 export function nearlyOrdinaryRequests(): fc.Arbitrary<string> {
   const name = fc.constantFrom(
     'A',
@@ -254,7 +254,7 @@ function oddFraming(): fc.Arbitrary<Framing> {
   return fc.oneof(fc.constant({ header: '', body: '' }), length, coding);
 }
 
-/** Puts a byte in, takes one out, or writes another in its place. */
+/** Inserts, removes or replaces a byte. */
 export function change(): fc.Arbitrary<(text: string) => string> {
   return fc
     .tuple(

@@ -1,10 +1,10 @@
 import { MORE_ROWS, type Row } from './proxy-more-inputs.ts';
 import { TOLD } from './proxy-refusals.ts';
 
-/** Something that a client may send to the proxy, and how ours differs from KServe's agent, if it does. */
+/** A client's input to the proxy, and the difference between ours and KServe's agent, if there is one. */
 export interface ProxyInput {
   readonly name: string;
-  /** A byte a character. */
+  /** One character for each byte. */
   readonly sent: string;
   readonly differs?:
     | 'refused here'
@@ -12,7 +12,7 @@ export interface ProxyInput {
     | 'passed here'
     /** Both pass it on, and the component gets something else. */
     | 'passed otherwise';
-  /** What the table of docs/agent-inside.md says of it, where it is refused here only. */
+  /** The text about it in the table of docs/agent-inside.md, if only ours refuses it. */
   readonly told?: string;
 }
 
@@ -23,13 +23,13 @@ const post = (headers: string, body = 'abc') => `POST /x HTTP/1.1\r\nHost: h\r\n
 const CHUNKS = '3\r\nabc\r\n0\r\n\r\n';
 const inChunks = (chunks: string) => post('Transfer-Encoding: chunked', chunks);
 
-/** The reasons for those that differ stand in docs/agent-inside.md. */
+/** docs/agent-inside.md gives the reasons for the differences. */
 const ROWS: readonly Row[] = [
   ['GET', get('/x')],
   ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'M-SEARCH', 'SOURCE'].map(
     (method): Row => [`${method} without a body`, `${method} /x HTTP/1.1\r\nHost: h\r\n\r\n`],
   ),
-  ['a method that nobody knows', 'FOO /x HTTP/1.1\r\nHost: h\r\n\r\n', { refused: 'methods' }],
+  ['an unknown method', 'FOO /x HTTP/1.1\r\nHost: h\r\n\r\n', { refused: 'methods' }],
   ['a method in small letters', 'get /x HTTP/1.1\r\nHost: h\r\n\r\n', { refused: 'methods' }],
   ['a method that is none', 'G(T /x HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', { refused: 'methods' }],

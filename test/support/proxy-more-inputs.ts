@@ -1,7 +1,7 @@
 import type { TOLD } from './proxy-refusals.ts';
 
 type Differs = 'passed here' | 'passed otherwise';
-/** The third says how it differs, or why it is refused here. */
+/** The third element is the difference, or the reason for the refusal. */
 export type Row = readonly [name: string, sent: string, differs?: Differs | { refused: keyof typeof TOLD }];
 
 const to = (method: string, target: string, headers = 'Host: h\r\n', body = '') =>
@@ -9,7 +9,7 @@ const to = (method: string, target: string, headers = 'Host: h\r\n', body = '') 
 const CHUNKED = 'Host: h\r\nTransfer-Encoding: chunked\r\n';
 const CHUNKS = '3\r\nabc\r\n0\r\n\r\n';
 
-/** Targets with other methods than GET, large heads of all kinds, and bodies where they are seldom. */
+/** Targets with methods other than GET, large heads of all kinds, and bodies in unusual places. */
 export const MORE_ROWS: readonly Row[] = [
   ...['http://a.b', 'http://a.b/', 'http://a.b/c?d', 'https://u:p@a.b//c', 'http://a.b:81?d'].flatMap((url) =>
     ['OPTIONS', 'HEAD', 'DELETE', 'PUT'].map((method): Row => [`${method} ${url}`, to(method, url)]),

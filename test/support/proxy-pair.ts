@@ -5,7 +5,7 @@ import type { KServeAgent } from './kserve-agent.ts';
 import { startRecordingComponent } from './recording-component.ts';
 import type { RecordingComponent } from './recording-component.ts';
 
-/** KServe's real agent and our proxy, each before a component that records what reaches it. */
+/** KServe's real agent and our proxy, each before a component that records its requests. */
 export interface ProxyPair {
   readonly theirs: KServeAgent;
   readonly ours: Proxy;

@@ -1,4 +1,4 @@
-/** What the table of docs/agent-inside.md says of requests that KServe's agent passes on and ours refuses. */
+/** The texts in the table of docs/agent-inside.md about requests that KServe's agent passes on and ours refuses. */
 export const TOLD = {
   lengths:
     'both `Content-Length` and `Transfer-Encoding`; either of them in HTTP/1.0 with `Transfer-Encoding`; two `Content-Length`, be they equal',

@@ -14,23 +14,23 @@ export interface PullOptions {
   readonly settings?: Partial<SourceSettings>;
   readonly resolve?: Resolve;
   readonly signal?: AbortSignal;
-  /** In a process of its own: jest gives its tests other globals than Node's, and the AWS SDK then loses error codes. */
+  /** In its own process, because jest's globals differ from Node's and the AWS SDK then loses error codes. */
   readonly forked?: boolean;
-  /** One that is used for several pulls, and stopped by the test; it has its own environment and settings. */
+  /** A puller that is used for several pulls and stopped by the test. It has its own environment and settings. */
   readonly puller?: Puller;
 }
 
 export interface Pulled {
   readonly result: PullResult;
-  /** Every file below the model's directory, by its path; empty when there is no directory. */
+  /** Every file below the model's directory, by path; empty without a directory. */
   readonly files: ReadonlyMap<string, Buffer>;
   /** Permission bits of files and directories. */
   readonly modes: ReadonlyMap<string, number>;
-  /** Whatever else is in the directory around it: must always be empty. */
+  /** Everything else in the directory around it, which must be empty. */
   readonly outside: readonly string[];
 }
 
-/** Pulls one model into a new directory inside a sandbox of its own, looks at everything in the sandbox, and removes it. */
+/** Pulls one model into a new directory in its own sandbox, reads everything in the sandbox, and removes it. */
 export async function pullOnce(storageUri: string, options: PullOptions = {}): Promise<Pulled> {
   const sandbox = await mkdtemp(join(tmpdir(), 'kserve-mms-pull-'));
   const models = join(sandbox, 'a', 'b', 'models');

@@ -9,7 +9,7 @@ import { pythonEnvironment } from '../../src/development/demo/python-environment
 
 const VERSION = '21.0.0';
 
-/** A Parquet file as pyarrow, by which pandas, Spark's Python and most notebooks read it, has it. */
+/** A Parquet file as read by pyarrow, which pandas, PySpark and most notebooks use. */
 export interface ArrowTable {
   /** Name and type of each column. */
   readonly columns: readonly (readonly [name: string, type: string])[];
@@ -27,8 +27,8 @@ print(json.dumps([
 `;
 
 /**
- * Reads Parquet files by pyarrow, in the order in which they are given.
- * @throws where Python cannot install it, or a file is none that it reads
+ * Reads Parquet files with pyarrow, in the given order.
+ * @throws when Python cannot install it, or a file is not valid Parquet
  */
 export async function readByPyarrow(files: readonly Buffer[]): Promise<ArrowTable[]> {
   const found = await pythonEnvironment({

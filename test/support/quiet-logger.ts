@@ -1,2 +1,2 @@
-/** A logger for what nobody wants to read. */
+/** A logger that discards its lines. */
 export { silentLogger as quietLogger } from '../../src/lib/log.ts';

@@ -15,13 +15,16 @@ import { startSklearnserver } from './sklearnserver.ts';
 import { answerOfModel, MOVING, ON_MLSERVER, ON_SKLEARNSERVER } from './twelve-services.ts';
 import type { Protocol } from './twelve-services.ts';
 
-/** Real model servers for the pods of {@link MOVING}: one of each kind for all that have pods of their own, and one for the shared pods. */
+/**
+ * Real model servers for the pods of {@link MOVING}: one of each kind for all single-model pods, and one for the
+ * shared pods.
+ */
 export interface RealModelServers {
-  /** Where the model of a name can be fetched. */
+  /** The storageUri of the model of this name. */
   storageUri(name: string): string;
-  /** The server of the pods of one model each. */
+  /** The server of the single-model pods. */
   own(protocol: Protocol): ServedBy;
-  /** The shared pod of an InferenceService: a server and the agent, as it is shipped. */
+  /** Starts the shared pod of an InferenceService: a server and the shipped agent. */
   shared(client: ApiClient, service: string, protocol: Protocol): Promise<ServedBy>;
   stop(): Promise<void>;
 }
@@ -74,7 +77,8 @@ export async function startRealModelServers(): Promise<RealModelServers> {
       ends.push(mirrorConfigMap(client, `modelconfig-${service}-0`, config));
       const componentPort = (protocol === 'v2' ? sharedV2 : sharedV1) ?? 0;
       const modelDir = directory(`shared-${protocol}`);
-      // Else it looks for a server with an index, which sklearnserver has not, at 8080 as well: anybody's on this machine.
+      // Otherwise it looks for a server with an index, which sklearnserver does not have, also at 8080, where this
+      // machine may run anything.
       const flags = ['--model-server-url', `http://127.0.0.1:${componentPort}`];
       const agent = await startAgent({ configDir: config.directory, modelDir, componentPort, flags });
       ends.push(() => agent.kill('SIGKILL'));

@@ -1,22 +1,22 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** One request as its bytes came. */
+/** One request as received. */
 export interface RecordedRequest {
   readonly method: string;
   readonly target: string;
-  /** Name and value in turn, as they came. */
+  /** Names and values alternating, in the received order. */
   readonly headers: readonly (readonly [string, string])[];
-  /** Byte by byte, chunks put together. */
+  /** One character for each byte, with chunks joined. */
   readonly body: string;
 }
 
-/** A component that reads HTTP/1.1 by its framing alone, believes everything else, and answers 200. */
+/** A component that parses HTTP/1.1 by its framing alone, accepts everything else, and answers 200. */
 export interface RecordingComponent {
   readonly port: number;
-  /** What has come since the last call, in the order of its arrival. */
+  /** The requests since the last call, in the order of their arrival. */
   take(): RecordedRequest[];
-  /** What every request is answered with, a byte a character, and whether the connection is closed after it. */
+  /** The answer to every request, one character for each byte, and whether the connection is closed after it. */
   answer: { readonly bytes: string; readonly closes: boolean };
   close(): void;
 }
@@ -57,7 +57,7 @@ export async function startRecordingComponent(): Promise<RecordingComponent> {
   return component;
 }
 
-/** The first request of a text, and how much of the text it is; undefined while it is not whole. */
+/** The first request of a text, and its length; undefined while it is incomplete. */
 function readRequest(text: string): { request: RecordedRequest; length: number } | undefined {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;

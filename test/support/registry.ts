@@ -21,9 +21,9 @@ export interface TestRegistry {
   readonly host: string;
   /** Makes an image of tar layers, the lowest first. */
   putImage(name: string, layers: readonly Buffer[]): Promise<void>;
-  /** Makes an artifact whose layers are named files, as ORAS does. @returns its digest */
+  /** Makes an artifact whose layers are named files, like ORAS. @returns its digest */
   putArtifact(repository: string, tag: string, files: Readonly<Record<string, string>>): Promise<string>;
-  /** Makes an artifact, or an image, of layers as they are given. @returns its descriptor */
+  /** Makes an artifact or an image of the given layers. @returns its descriptor */
   putLayers(
     repository: string,
     tag: string,
@@ -41,7 +41,7 @@ export interface ArtifactLayer {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** How an index names a manifest. */
+/** The descriptor of a manifest in an index. */
 interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;

@@ -13,7 +13,7 @@ export interface Rendered {
   readonly [field: string]: unknown;
 }
 
-/** A directory of manifests, for kubectl. */
+/** The path of a directory of manifests, for kubectl. */
 export function manifests(path: string): string {
   return fileURLToPath(new URL(`../../manifests/${path}`, import.meta.url));
 }

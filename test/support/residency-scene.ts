@@ -17,28 +17,28 @@ export interface ResidencySceneOptions {
   readonly pinned?: readonly string[];
   readonly random?: () => number;
   readonly heat?: ReadonlyMap<string, number>;
-  /** What a model takes of the process, where that is measured. */
+  /** The measured memory of a model. */
   readonly trueSize?: (name: string) => number;
-  /** What a model really takes, where that cannot be measured; the server is killed when it has more than its limit. */
+  /** The real memory of a model that cannot be measured. The server is killed when it exceeds its limit. */
   readonly realSize?: (name: string) => number;
   readonly memoryLimit?: number;
-  /** Then a process of the server is killed, which starts it again with what was loaded before. */
+  /** Only a process of the server is killed, and the server restarts it with the models that it had loaded. */
   readonly startsAgain?: boolean;
   readonly wakeTimeout?: number;
   readonly found?: ReadonlyMap<string, StoredModel>;
-  /** As KServe's Python servers do. */
+  /** KServe's Python servers do this. */
   readonly loadsAllAtStart?: boolean;
 }
 
-/** What a model server of a test keeps an eye on. */
+/** Observations of a test's model server. */
 interface Seen {
   readonly loads: string[];
   readonly unloads: string[];
-  /** What must not be: each a line. */
+  /** Violations, one a line. */
   readonly faults: string[];
   readonly loaded: Map<string, number>;
   readonly pulls: string[];
-  /** How often the server was killed for its memory. */
+  /** The number of kills for memory. */
   killed: number;
 }
 
@@ -58,19 +58,19 @@ export function specOf(memory: number, version = 1): ModelSpec {
 
 const KILLED: ServerAnswer = { kind: 'refused', reason: 'LoadFailed', message: 'killed', killed: true };
 
-/** The engine with residency on-demand, on a model server, a disk and a source that are played. */
+/** The engine with residency on-demand, with an emulated model server, disk and source. */
 export function residencyScene(options: ResidencySceneOptions) {
   const clock = fakeClock();
   const random = options.random ?? (() => 0.5);
   const stopping = new AbortController();
   const seen: Seen = { loads: [], unloads: [], faults: [], pulls: [], loaded: new Map(), killed: 0 };
   const inUse = new Map<string, number>();
-  /** All of them fail where a process of the server is killed. */
+  /** All loads fail when a process of the server is killed. */
   const loading = new Set<string>();
   const answers: { load?: (name: string) => ServerAnswer | undefined } = {};
   let specs = new Map<string, ModelSpec>();
   let most = 0;
-  /** A process keeps what it has grown to. */
+  /** A process does not return memory. */
   let grown = 0;
   const sizeOf = (name: string) => Number(specs.get(name)?.memory ?? 0);
   const trueSize = options.trueSize;
@@ -183,7 +183,7 @@ export function residencyScene(options: ResidencySceneOptions) {
     grown = 0;
     engine.serverGone();
   };
-  /** A request as the proxy makes it; it uses the model for so many milliseconds. */
+  /** A request as the proxy makes it, which uses the model for this many milliseconds. */
   const request = async (
     name: string,
     lasts = 0,
@@ -213,12 +213,12 @@ export function residencyScene(options: ResidencySceneOptions) {
   };
 }
 
-/** So many models of one size. */
+/** This many models of one size. */
 export function models(count: number, memory = 1): Map<string, ModelSpec> {
   return new Map(Array.from({ length: count }, (_, index) => [`m${index}`, specOf(memory)]));
 }
 
-/** What a restarted agent finds of a model that had been loaded. */
+/** What a restarted agent finds of a model that was loaded before. */
 export function foundAsleep(spec: ModelSpec): StoredModel {
   return { stored: spec, previous: undefined, parked: true, loadedHash: specHash(spec) };
 }

@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import process from 'node:process';
 
-/** A directory that holds the files of an image, and what a runtime would mount over it. */
+/** A directory with the files of an image, and the volumes that a runtime would mount. */
 export interface ImageRoot {
   readonly directory: string;
-  /** Host directories by the path they are mounted at, writable. */
+  /** Writable host directories by their mount path. */
   readonly mounts: Readonly<Record<string, string>>;
 }
 
 const USER = 65532;
-/** Where unshare, mount and chroot are. */
+/** The directories of unshare, mount and chroot. */
 const OWN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /**
- * What a container runtime does, as far as a program can tell: a mount namespace, the root read-only, /dev and /proc,
- * volumes, the image's PATH, and a user who is not root. After four settings come pairs of volumes, up to `--`.
+ * Emulates a container runtime: a mount namespace, a read-only root, /dev and /proc, volumes, the image's PATH, and a
+ * user who is not root. Four settings are followed by pairs of volumes, up to `--`.
  */
 const ENTER = `set -e
 root="$1"; flags="$2"; enter="$3"; path="$4"; shift 4
@@ -35,8 +35,8 @@ case "$enter" in
 esac`;
 
 /**
- * Starts a program of the image in it. As root the program gets the user's real number; otherwise a user namespace
- * gives it one. Where neither is allowed the program fails to start, with unshare's reason on standard error.
+ * Starts a program of the image. As root the program gets the user's real number, otherwise one in a user namespace.
+ * If neither is allowed the program fails to start, with unshare's reason on standard error.
  */
 export function spawnInImage(
   { directory, mounts }: ImageRoot,
@@ -44,7 +44,7 @@ export function spawnInImage(
   env: Readonly<Record<string, string>>,
 ): ChildProcess {
   const root = process.getuid?.() === 0;
-  // In a user namespace the flags of the file system below may not be taken off.
+  // In a user namespace, flags of the underlying file system must be kept.
   const settings = root ? ['ro', 'chroot'] : ['ro,nosuid,nodev', 'userns'];
   const volumes = Object.entries(mounts).flatMap(([at, host]) => [host, at]);
   const { PATH = '', ...others } = env;
@@ -58,7 +58,7 @@ export function spawnInImage(
   );
 }
 
-/** Unpacks the layers of an archive to `<directory>/root`, with places for the volumes as runtimes make them. */
+/** Unpacks the layers of an archive to `<directory>/root`, with mount points for the volumes as runtimes make them. */
 export async function unpackImage(
   { archive, layers }: { readonly archive: string; readonly layers: readonly string[] },
   directory: string,
@@ -76,7 +76,7 @@ export async function unpackImage(
   const mounts = await Promise.all(
     volumes.map(async (at) => [at, await place(join('volumes', at))] as const),
   );
-  // As an emptyDir: for every user.
+  // Like an emptyDir: writable for every user.
   for (const [, host] of mounts) await chmod(host, 0o777);
   return { directory: root, mounts: Object.fromEntries(mounts) };
 }

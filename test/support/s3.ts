@@ -22,26 +22,26 @@ export interface TestS3 {
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** What leads an agent here, under the names that KServe's webhook gives to what a ServiceAccount has. */
+  /** The variables that point an agent here, with the names that KServe's webhook uses for a ServiceAccount. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Makes the bucket when it is not there. */
+  /** Creates the bucket if it does not exist. */
   putObject(
     bucket: string,
     key: string,
     body: string | Buffer,
     more?: Partial<PutObjectCommandInput>,
   ): Promise<void>;
-  /** Overwrites an object's bytes behind the store's back, as a failing disk would. */
+  /** Overwrites an object's bytes in the store's directory, like a failing disk. */
   damage(bucket: string, key: string, bytes: string): Promise<void>;
-  /** Lets everybody read a bucket. */
+  /** Makes a bucket readable without credentials. */
   makePublic(bucket: string): Promise<void>;
   readonly client: S3Client;
   stop(): Promise<void>;
 }
 
 /**
- * @param tls files of a certificate for the address and its key; plain HTTP without
- * @param address one of this machine's, for those who cannot reach its loopback
+ * @param tls files of a certificate for the address and its key; plain HTTP by default
+ * @param address an address of this machine, for clients that cannot reach its loopback
  */
 export async function startS3(
   tls?: { readonly cert: string; readonly key: string },

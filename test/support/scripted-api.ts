@@ -7,7 +7,7 @@ import { systemClock } from '../../src/lib/system-clock.ts';
 /** One answer to a list or a watch. */
 export type Answer = (response: ServerResponse) => void;
 
-/** An HTTP server for the faults that a real API server cannot be made to show. */
+/** An HTTP server for faults that a real API server cannot produce. */
 export interface ScriptedApi {
   readonly client: ApiClient;
   /** Queries of the requests so far, in order. */
@@ -15,14 +15,14 @@ export interface ScriptedApi {
   close(): Promise<void>;
 }
 
-/** Answers the n-th list with the n-th of `lists`, likewise watches; the last of each is repeated. */
+/** Answers the n-th list with the n-th of `lists`, and watches likewise. The last answer of each repeats. */
 export async function scriptedApi(script: { lists: Answer[]; watches: Answer[] }): Promise<ScriptedApi> {
   const requests: URLSearchParams[] = [];
   const counts = { lists: 0, watches: 0 };
   const server = createServer((request, response) => {
     const query = new URL(request.url ?? '/', 'http://localhost').searchParams;
     requests.push(query);
-    // Asking for the version alone is neither.
+    // A request for the version alone is neither.
     if (query.get('limit') === '1') {
       json(list([], '999999'))(response);
       return;
@@ -36,7 +36,7 @@ export async function scriptedApi(script: { lists: Answer[]; watches: Answer[] }
   const kubeConfig = new KubeConfig();
   const { port } = server.address() as AddressInfo;
   const cluster = { name: 'scripted', server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
-  kubeConfig.loadFromClusterAndUser(cluster, { name: 'nobody' });
+  kubeConfig.loadFromClusterAndUser(cluster, { name: 'test' });
   const client = createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms/test' });
   return {
     client,
@@ -49,7 +49,7 @@ export async function scriptedApi(script: { lists: Answer[]; watches: Answer[] }
   };
 }
 
-/** A whole answer. */
+/** A complete answer. */
 export function json(body: object | string, status = 200): Answer {
   return (response) => {
     response.writeHead(status, { 'content-type': 'application/json' });
@@ -57,7 +57,7 @@ export function json(body: object | string, status = 200): Answer {
   };
 }
 
-/** A watch that sends these lines and stays open, or ends. */
+/** A watch that sends these lines and then stays open or ends. */
 export function watch(lines: readonly (object | string)[], then: 'open' | 'end' = 'open'): Answer {
   return (response) => {
     response.writeHead(200, { 'content-type': 'application/json' });

@@ -11,7 +11,10 @@ import type { TestS3 } from './s3.ts';
 const BUCKET = 'models';
 const INPUT = { inputs: [{ name: 'x', shape: [1, 1], datatype: 'FP32', data: [[3]] }] };
 
-/** Stores the versions `v1`, `v2` and `v3`, each of which answers its number to everything, and `broken`, which no server takes. */
+/**
+ * Stores the versions `v1`, `v2` and `v3`, each of which answers its number to everything, and `broken`, which no
+ * server can load.
+ */
 export async function storeVersions(s3: TestS3, python: string): Promise<void> {
   for (const answer of [1, 2, 3]) {
     await s3.putObject(BUCKET, `v${answer}/model.joblib`, await train(python, answer));
@@ -35,7 +38,7 @@ export function startAgentFor(
   return startAgent({ ...place, componentPort: port, env });
 }
 
-/** Asks by way of the agent; resolves with the answer's body, or with `status <code>` when that is not 200. */
+/** Sends a request through the agent. Resolves with the answer's body, or with `status <code>` if that is not 200. */
 export async function ask({ port }: TestAgent, path: string, body: object): Promise<unknown> {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: 'POST',
@@ -54,7 +57,9 @@ export async function predict(agent: TestAgent, model: string): Promise<unknown>
     : (answer as { outputs: { data: number[] }[] }).outputs[0]?.data[0];
 }
 
-/** Takes the model `a` from version 1 over 2 and 3 back to 1, with the rest as it is, while four callers ask for it. */
+/**
+ * Updates the model `a` from version 1 to 2, 3 and back to 1 while four callers send requests. The other models stay.
+ */
 export async function expectUpdatesWithoutAFailedRequest(
   agent: TestAgent,
   config: MountedConfig,

@@ -7,7 +7,9 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** Starts a server and waits until it answers. @throws with its output when it ends first or does not answer in 30 s. */
+/**
+ * Starts a server and waits until it answers. @throws with its output when it ends first or does not answer in 30 s.
+ */
 export async function startServer(
   command: string,
   args: readonly string[],

@@ -4,10 +4,10 @@ import type { ControlPlane } from '../../src/development/controlplane/control-pl
 import { testControlPlane } from './control-plane.ts';
 
 const TOKEN = 'the-manager';
-/** The manager's service account, as the manifests name it. */
+/** The manager's service account in the manifests. */
 export const MANAGER_USER = 'system:serviceaccount:kserve-mms-system:kserve-mms-manager';
 
-/** A control plane, and a kubeconfig with which one acts as the manager's service account and has its rights only. */
+/** A control plane, and a kubeconfig with the identity and the rights of the manager's service account. */
 export async function controlPlaneWithManagerAccount(apiServerFlags: readonly string[] = []): Promise<{
   readonly controlPlane: ControlPlane;
   readonly managerKubeconfig: string;

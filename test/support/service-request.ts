@@ -6,7 +6,7 @@ import { watchedPod } from '../../src/contract/watched-pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS, SERVICES } from '../../src/kube/resources.ts';
 
-/** What listens where a pod's agent does, at an address of the loopback that is the pod's alone. */
+/** A server at the agent's port, at a loopback address that only the pod has. */
 export interface PodServer {
   readonly address: string;
   stop(): Promise<void>;
@@ -34,8 +34,8 @@ interface SeenService extends KubernetesObject {
 }
 
 /**
- * Asks a URL of the cluster as a pod in it would, with kube-proxy's part played: the Service that the host names, one of the ready
- * pods that it selects, and the port that it leads to. Undefined when that way ends anywhere.
+ * Requests a URL of the cluster as a pod in it would, emulating kube-proxy: the Service of the host name, one of the
+ * ready pods that it selects, and its target port. Undefined when any of these is missing.
  */
 export async function requestInCluster(client: ApiClient, url: string): Promise<string | undefined> {
   const [name = '', namespace = ''] = new URL(url).hostname.split('.');

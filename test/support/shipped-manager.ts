@@ -1,9 +1,9 @@
 import { ALLOCATOR } from '../../src/agent/puller/allocator.decide.ts';
 import { render } from './rendered.ts';
 
-/** The manager's container, as far as it bears on what the process costs. */
+/** The settings of the manager's container that affect the cost of the process. */
 export interface ShippedManager {
-  /** What the image and the Deployment set. */
+  /** The variables of the image and the Deployment. */
   readonly environment: Readonly<Record<string, string>>;
   /** A Kubernetes quantity. */
   readonly memoryLimit: string;
@@ -18,7 +18,7 @@ interface Container {
   readonly resources: { readonly limits: { readonly memory: string } };
 }
 
-/** As our image and our manifests start it. */
+/** As in our image and manifests. */
 export async function shippedManager(): Promise<ShippedManager> {
   const deployment = (await render('manager')).find(({ kind }) => kind === 'Deployment')!;
   const container = (deployment['spec'] as DeploymentSpec).template.spec.containers[0]!;

@@ -12,24 +12,24 @@ import { kserveModule, KSERVE_VERSION } from './kserve-programs.ts';
 
 const VERSION = KSERVE_VERSION.replace('v', '');
 /**
- * KServe's Python SDK is on PyPI; its sklearnserver, whose pyproject.toml asks for scikit-learn 1.5, is not, nor is it a
- * program of ours: it comes with KServe's Go module, which has all of KServe's files.
+ * KServe's Python SDK is on PyPI. Its sklearnserver, whose pyproject.toml requires scikit-learn 1.5, is not; it is
+ * taken from KServe's Go module, which contains all of KServe's files.
  */
 const REQUIREMENTS = [`kserve==${VERSION}`, 'scikit-learn==1.5.2'];
-/** How long kubelet takes in these tests to start a container again. */
+/** The restart delay of kubelet in these tests. */
 const RESTART_AFTER_MS = 1_000;
 
-/** How its program is run: `python -m sklearnserver`. */
+/** The command of its program: `python -m sklearnserver`. */
 interface Sklearnserver {
   readonly python: string;
   readonly environment: NodeJS.ProcessEnv;
 }
 
 /**
- * Some 40 s and 630 MB, once. All that the SDK depends on comes along: the large ones are all imported by the server, and a
+ * Takes about 40 s and 630 MB, once. It installs all dependencies of the SDK: the server imports all large ones, and a
  * shorter list of ours would have to follow KServe's.
  *
- * @throws where Python or Go cannot bring it: the agent's tests need a real model server
+ * @throws when Python or Go cannot install it: the agent's tests need a real model server
  */
 export async function testSklearnserver(): Promise<Sklearnserver> {
   const found = await pythonEnvironment({
@@ -46,22 +46,24 @@ export async function testSklearnserver(): Promise<Sklearnserver> {
   }
   const sources = join(await kserveModule(), 'python');
   const path = [join(sources, 'sklearnserver'), join(sources, 'storage')].join(':');
-  // Go's module cache cannot be written to, and nothing should be compiled into it.
+  // Go's module cache is read-only, and must not get compiled files.
   const environment = { ...process.env, PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' };
   return { python: found.python, environment };
 }
 
 export interface TestSklearnserver {
   readonly port: number;
-  /** How often it was started: it is started again whenever it ends, as kubelet does. */
+  /** The number of starts. It restarts whenever it ends, as under kubelet. */
   starts(): number;
-  /** As a node that runs out of memory does. */
+  /** Kills it, like a node that runs out of memory. */
   crash(): Promise<void>;
-  /** Ends it for good. */
+  /** Stops it without a restart. */
   stop(): Promise<void>;
 }
 
-/** Starts sklearnserver as KServe's runtime does (config/runtimes/kserve-sklearnserver.yaml); it is not waited for. */
+/**
+ * Starts sklearnserver as KServe's runtime does (config/runtimes/kserve-sklearnserver.yaml), without waiting for it.
+ */
 export async function startSklearnserver(modelDir: string, atPort?: number): Promise<TestSklearnserver> {
   const { python, environment } = await testSklearnserver();
   await mkdir(modelDir, { recursive: true });
@@ -79,7 +81,7 @@ export async function startSklearnserver(modelDir: string, atPort?: number): Pro
   return { port, ...keeper };
 }
 
-/** Starts a program again whenever it ends, as kubelet does with a container. */
+/** Restarts a program whenever it ends, as kubelet does with a container. */
 function keepRunning(start: () => ChildProcess): Omit<TestSklearnserver, 'port'> {
   const stopping = new AbortController();
   let starts = 0;

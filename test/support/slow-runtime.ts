@@ -1,7 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A runtime for MLServer whose models take their time, serve many requests at once, and note when they are unloaded in use. */
+/**
+ * A runtime for MLServer with slow models, which serves concurrent requests and records models that are unloaded in
+ * use.
+ */
 const RUNTIME = `
 import asyncio, os
 from mlserver import MLModel
@@ -33,17 +36,17 @@ class Slow(MLModel):
         return True
 `;
 
-/** Seconds that a model takes, and what it answers. */
+/** The durations of a model in seconds, and its answer. */
 export interface SlowModel {
   readonly answer: number;
   readonly load: number;
   readonly predict: number;
 }
 
-/** Where MLServer finds the runtime, and where that notes what must not be. */
+/** The directory with the runtime and its records. */
 export interface SlowRuntime {
   readonly environment: Readonly<Record<string, string>>;
-  /** One line for each model that was unloaded while it was used. */
+  /** One line for each model that was unloaded in use. */
   unloadedInUse(): Promise<readonly string[]>;
 }
 
@@ -58,7 +61,7 @@ export async function slowRuntime(root: string): Promise<SlowRuntime> {
   };
 }
 
-/** The files of such a model: settings are all there is. */
+/** The files of such a model: only settings. */
 export function slowModelFile({ answer, load, predict }: SlowModel): string {
   const parameters = { extra: { answer, load, predict } };
   return JSON.stringify({ name: 'slow', implementation: 'slow.Slow', parameters });

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const REPOSITORY = join(import.meta.dirname, '..', '..');
-/** The same commit, whoever and whenever it is. */
+/** A fixed author and date, so that the commit is always the same. */
 const COMMIT = {
   GIT_AUTHOR_NAME: 'test',
   GIT_AUTHOR_EMAIL: 'test@localhost',
@@ -16,7 +16,7 @@ const COMMIT = {
   GIT_COMMITTER_DATE: '2001-02-03T04:05:06Z',
 };
 
-/** Makes a repository of the sources as they lie here, committed or not, as one commit; with what npm installed. */
+/** Makes a repository with the current sources, committed or not, as one commit, and with the installed packages. */
 export async function copySources(directory: string): Promise<void> {
   const list = [
     '-C',
@@ -50,7 +50,7 @@ export async function cloneSources(from: string, directory: string): Promise<voi
   await copyModules(directory);
 }
 
-/** By hard links where they are possible: it is half a gigabyte. */
+/** With hard links where possible, because it is half a gigabyte. */
 async function copyModules(directory: string): Promise<void> {
   const modules = join(REPOSITORY, 'node_modules');
   await run('cp', ['-al', modules, directory]).catch(() => run('cp', ['-a', modules, directory]));

@@ -1,4 +1,4 @@
-/** A program that starts a control plane, says so, and waits to be killed; run by the tests of what is left then. */
+/** A program that starts a control plane, prints its processes, and waits to be killed. */
 import { testControlPlane } from './control-plane.ts';
 
 const { pids, directory } = await testControlPlane();

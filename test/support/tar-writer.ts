@@ -1,4 +1,4 @@
-/** Writes tar archives as they should not be: no name, type or size is checked. Source: POSIX ustar. */
+/** Writes invalid tar archives: no name, type or size is checked. Source: POSIX ustar. */
 export interface TarEntry {
   readonly name: string;
   readonly body?: string | Buffer;

@@ -1,6 +1,6 @@
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** What the proxy does with connections. */
+/** The proxy's treatment of connections. */
 export type ProxyMode =
   /** Bytes go through. */
   | 'pass'
@@ -17,9 +17,9 @@ export interface TcpProxy {
   /** Connections open now. */
   readonly open: number;
   mode: ProxyMode;
-  /** The port that new connections are passed on to. */
+  /** The target port of new connections. */
   target: number;
-  /** Ends every open connection, in the middle of whatever it carries. */
+  /** Cuts every open connection. */
   cutAll(): void;
   close(): Promise<void>;
 }
@@ -72,7 +72,7 @@ export async function startTcpProxy(firstTarget: number): Promise<TcpProxy> {
     },
     set mode(next) {
       mode = next;
-      // A connection that was stalled stays so: bytes lost on the way do not come back.
+      // A stalled connection stays stalled, because the lost bytes do not come back.
       if (next === 'stall') for (const pair of pairs) stall(pair);
     },
     cutAll() {

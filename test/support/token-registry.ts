@@ -15,21 +15,21 @@ const DISTRIBUTION = {
   package: 'github.com/distribution/distribution/v3/cmd/registry',
   version: 'v3.0.0',
 };
-/** By how much it takes a token that has expired: registry/auth/token/token.go. */
+/** The leeway for an expired token: registry/auth/token/token.go. */
 const LEEWAY_SECONDS = 60;
 const ISSUER = 'test-issuer';
 const SERVICE = 'test-registry';
 
-/** A registry that wants a token for everything, and the service that gives them. */
+/** A registry that requires a token for every request, and the token service. */
 export interface TokenRegistry {
   readonly port: number;
-  /** How many seconds a token is good for; it may be changed at any time. */
+  /** The lifetime of a token in seconds. It may be changed at any time. */
   tokenSeconds: number;
-  /** The Authorization of each call for a token. */
+  /** The Authorization header of each token request. */
   readonly asked: (string | undefined)[];
-  /** Until when the token that was given last is good. */
+  /** The expiry of the last token. */
   lastGoodUntil(): number;
-  /** Who may have a token: undefined is anybody. */
+  /** The password for a token; undefined: none is required. */
   password: string | undefined;
   putArtifact(repository: string, files: Readonly<Record<string, Buffer>>): Promise<void>;
   stop(): Promise<void>;
@@ -74,7 +74,7 @@ export async function startTokenRegistry(): Promise<TokenRegistry> {
   const [port = 0] = await freePorts(1);
   const realm = `http://127.0.0.1:${(tokens.address() as AddressInfo).port}/token`;
   const config = join(root, 'config.json');
-  // YAML reads JSON.
+  // JSON is valid YAML.
   await writeFile(
     config,
     JSON.stringify({

@@ -12,7 +12,7 @@ import { exists } from './exists.ts';
 import { tar } from './tar-writer.ts';
 
 const VERSION = '0.7.0';
-/** Triton 2.51 and its Python backend are in this package; of what it depends on, models here need numpy alone. */
+/** This package contains Triton 2.51 and its Python backend. Of its dependencies, the models here need only numpy. */
 const REQUIREMENTS = ['--no-deps', `nvidia-pytriton==${VERSION}`, 'numpy==1.26.4'];
 
 interface Triton {
@@ -22,8 +22,7 @@ interface Triton {
 }
 
 /**
- * Some 55 MB from PyPI, once.
- * @throws where Python cannot bring it: the agent's tests need a real Triton
+ * Installs about 55 MB from PyPI, once. @throws when Python cannot install it: the agent's tests need a real Triton
  */
 export async function testTriton(): Promise<Triton> {
   const found = await pythonEnvironment({
@@ -52,7 +51,7 @@ export interface TestTriton {
   restart(): Promise<void>;
 }
 
-/** Starts Triton as KServe's runtime does (config/runtimes/kserve-tritonserver.yaml); it is not waited for. */
+/** Starts Triton as KServe's runtime does (config/runtimes/kserve-tritonserver.yaml), without waiting for it. */
 export async function startTriton(modelDir: string): Promise<TestTriton> {
   const { python, packages } = await testTriton();
   await mkdir(modelDir, { recursive: true });
@@ -67,7 +66,7 @@ export async function startTriton(modelDir: string): Promise<TestTriton> {
   const start = () =>
     spawn(join(home, 'bin/tritonserver'), args, {
       env: {
-        // The Python of its models takes the packages of the first python3 there.
+        // Python models use the packages of the first python3 in the PATH.
         PATH: [dirname(python), process.env['PATH']].join(delimiter),
         LD_LIBRARY_PATH: join(packages, 'nvidia_pytriton.libs'),
       },
@@ -131,7 +130,7 @@ export function tritonModel(versions: Readonly<Record<number, number | 'broken'>
   );
 }
 
-/** A .tgz of an ensemble of one part; its version is an empty directory. */
+/** A .tgz of an ensemble with one part. Its version is an empty directory. */
 export function tritonEnsemble(part: string): Buffer {
   return gzipSync(
     tar([

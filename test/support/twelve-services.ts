@@ -1,13 +1,13 @@
-/** Twelve InferenceServices of one model each, of three kinds; the answer of a model says which it is. */
+/** Twelve single-model InferenceServices of three kinds. The answer identifies the model. */
 export const ON_MLSERVER = ['aster', 'daisy', 'iris', 'rose', 'tulip'] as const;
 export const ON_SKLEARNSERVER = ['ash', 'beech', 'elm', 'maple', 'oak'] as const;
-/** Why each of these stays alone. */
+/** The reason why each of these stays alone. */
 export const STAYING = { tensor: 'ServerCannotLoad', vase: 'CustomPredictor' } as const;
 export const MOVING = [...ON_MLSERVER, ...ON_SKLEARNSERVER];
 
 export type Protocol = 'v1' | 'v2';
 
-/** What the model of this name is trained to answer. */
+/** The answer that the model of this name is trained to give. */
 export function answerOfModel(name: string): number {
   return MOVING.indexOf(name as (typeof MOVING)[number]) + 1;
 }
@@ -16,23 +16,23 @@ export function protocolOfModel(name: string): Protocol {
   return (ON_MLSERVER as readonly string[]).includes(name) ? 'v2' : 'v1';
 }
 
-/** A request to a model that answers the same to everything. */
+/** A request to a model that always gives the same answer. */
 export function requestOf(protocol: Protocol): string {
   const input = { name: 'input', shape: [1, 1], datatype: 'FP64', data: [3] };
   return JSON.stringify(protocol === 'v2' ? { inputs: [input] } : { instances: [[3]] });
 }
 
 /**
- * What a client of the name gets of `host:port`, without what each server adds of its own.
+ * The answer to a client of the name at `host:port`, without the parts that differ between servers.
  *
- * @throws with the status and the text of any other answer than a prediction
+ * @throws with the status and the text of any answer that is not a prediction
  */
 export async function predictionAt(address: string, name: string): Promise<string> {
   const protocol = protocolOfModel(name);
   const path = protocol === 'v2' ? `/v2/models/${name}/infer` : `/v1/models/${name}:predict`;
   const response = await fetch(`http://${address}${path}`, {
     ...{ method: 'POST', body: requestOf(protocol) },
-    // A client that keeps its connection may send a request in the moment in which a pod that ends closes it, in every rollout.
+    // A client with a kept connection may send a request when a terminating pod closes it, in every rollout.
     headers: { 'content-type': 'application/json', connection: 'close' },
   });
   const text = await response.text();

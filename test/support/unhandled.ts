@@ -1,8 +1,8 @@
 import vm from 'node:vm';
 
 /**
- * Collects what nobody handled. Jest gives tests a copy of `process` that never emits, so this listens on the real one,
- * which only the main context knows.
+ * Collects unhandled errors. Jest gives tests a copy of `process` that never emits, so this listens on the real one,
+ * which only the main context has.
  */
 export function watchUnhandled(): { readonly seen: unknown[]; stop(): void } {
   const real = vm.runInThisContext('process') as NodeJS.Process;

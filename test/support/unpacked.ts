@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The files of a `.tar.gz`, by their paths in it, as tar unpacks them beside it. */
+/** The files of a `.tar.gz` by path, as unpacked by tar. */
 export async function unpacked(archive: string): Promise<Map<string, string>> {
   const target = await mkdtemp(join(dirname(archive), 'unpacked-'));
   await run('tar', ['-xzf', archive, '-C', target]);

@@ -25,7 +25,10 @@ export const GOLDENS = JSON.parse(
 
 const SYSTEM_CONFIG_NAME = { namespace: 'kserve', name: 'inferenceservice-config' };
 
-/** Secrets, service accounts, the InferenceService, and the system configuration, which its webhook must have seen. */
+/**
+ * Creates Secrets, service accounts, the InferenceService, and the system configuration, and waits until the webhook
+ * uses it.
+ */
 export async function prepareGoldens(
   client: ApiClient,
   data: Readonly<Record<string, string>>,
@@ -50,7 +53,7 @@ export async function prepareGoldens(
       secrets: Object.keys(secrets).map((name) => ({ name })),
     });
   }
-  // A webhook that has just been registered is asked a moment later.
+  // The API server calls a new webhook a moment after its registration.
   await eventually(() => createService(client, inferenceService('sk')));
   const [first] = GOLDENS.cases;
   await eventually(async () => {
@@ -59,7 +62,7 @@ export async function prepareGoldens(
   });
 }
 
-/** What a webhook makes of each case's pod, by the case's name. */
+/** The pod that a webhook makes of each case, by the case's name. */
 export async function answersTo(client: ApiClient): Promise<Record<string, unknown>> {
   const answers: Record<string, unknown> = {};
   for (const { name, pod } of GOLDENS.cases) {
@@ -68,7 +71,7 @@ export async function answersTo(client: ApiClient): Promise<Record<string, unkno
   return answers;
 }
 
-/** Asks the pod webhook of KServe's own manager, on a real API server. */
+/** Sends the cases to the pod webhook of KServe's own manager, on a real API server. */
 export async function recordPods(): Promise<Record<string, unknown>> {
   const cluster = await startKServeCluster();
   try {
@@ -80,7 +83,7 @@ export async function recordPods(): Promise<Record<string, unknown>> {
   }
 }
 
-/** Without what differs at each creation, and with the mirrored probe as an object: its spelling does not matter. */
+/** Removes what differs at each creation, and parses the mirrored probe, whose formatting does not matter. */
 export function comparable(pod: GoldenPod): unknown {
   const { name, namespace, labels, annotations } = pod.metadata;
   const containers = pod.spec.containers.map((container) => ({

@@ -4,36 +4,36 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-/** What a test may make the server do with a load: answer with a status, after a wait, or go on as usual. */
+/** A test's answer to a load: a status, a delay, or undefined for the normal behaviour. */
 export type LoadBehaviour = (name: string) => Promise<{ status: number; error: string } | undefined>;
 
 export interface LoadRecord {
   readonly name: string;
-  /** What `weights.txt` of the model said. */
+  /** The content of the model's `weights.txt`. */
   readonly content: string | undefined;
   /** Monotonic milliseconds. */
   readonly at: number;
 }
 
-/** A model server of the V2 protocol that shows what the agent did, and can be made to fail. */
+/** A V2 model server that records what the agent did and can be made to fail. */
 export interface V2Server {
   readonly port: number;
   readonly loads: LoadRecord[];
   readonly unloads: string[];
-  /** The most loads and unloads of one model that ran at once. */
+  /** The maximal number of concurrent loads and unloads of one model. */
   readonly mostAtOnce: () => number;
   readonly loaded: ReadonlyMap<string, string | undefined>;
   behave: LoadBehaviour;
-  /** What the paths below /v2/health/ answer: 200, or 503 for a process that listens but is not live. */
+  /** The answer of the paths below /v2/health/: 200, or 503 for a process that listens but is not live. */
   health: number;
-  /** Ends like a process that is killed: connections break, everything is forgotten. */
+  /** Ends like a killed process: connections break, and all state is lost. */
   crash(): Promise<void>;
   /** Listens again on the same port, with nothing loaded. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A model whose weights are an object answers with its fields; any other, with what it holds. */
+/** A model whose weights are an object answers with its fields; any other, with its content. */
 export function answerOf(name: string, content: string | undefined): object {
   return { model_name: name, ...(content?.startsWith('{') ? (JSON.parse(content) as object) : { content }) };
 }
@@ -74,7 +74,7 @@ export async function startV2Server(modelDir: string): Promise<V2Server> {
   };
   const route = async (method: string, path: string): Promise<[number, object]> => {
     if (path === '/v2') return [200, { name: 'test', version: '1', extensions: ['model_repository'] }];
-    // `/t` is what a readiness probe among the recorded pods asks for.
+    // `/t` is the path of a readiness probe in the recorded pods.
     if (path === '/t') return [200, {}];
     if (path.startsWith('/v2/health/')) return [self.health, {}];
     if (path === '/v2/repository/index') {

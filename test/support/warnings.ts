@@ -1,8 +1,8 @@
 import vm from 'node:vm';
 
 /**
- * Collects the warnings of Node, as `name: message`. Jest gives tests a copy of `process` that never emits, so this listens on
- * the real one, which only the main context knows.
+ * Collects the warnings of Node as `name: message`. Jest gives tests a copy of `process` that never emits, so this
+ * listens on the real one, which only the main context has.
  */
 export function watchWarnings(): { readonly seen: string[]; stop(): void } {
   const real = vm.runInThisContext('process') as NodeJS.Process;

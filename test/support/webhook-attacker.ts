@@ -5,8 +5,9 @@ import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 
 /**
- * A program that attacks the webhook on a port of 127.0.0.1, without any credential, until it is ended:
- * `webhook-attacker.ts values|slow|pieces|large-pieces|crumbs|heads|handshakes|in-advance|idle <port>`. It prints a line once the attack is under way.
+ * A program that attacks the webhook on a port of 127.0.0.1 without credentials until it is killed:
+ * `webhook-attacker.ts values|slow|pieces|large-pieces|crumbs|heads|handshakes|in-advance|idle <port>`. It prints a
+ * line once the attack is under way.
  */
 const [attack = '', port = ''] = process.argv.slice(2);
 
@@ -33,7 +34,7 @@ const many = (count: number, json: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => json(index)).join(',');
 const MIB = 1024 * 1024;
 
-/** What the manager was ended or held up by, and what is just within its bounds. */
+/** Attacks that once ended or delayed the manager, and loads just within its limits. */
 const bodies =
   attack !== 'values'
     ? []
@@ -57,7 +58,7 @@ async function largeBodies(): Promise<void> {
   }
 }
 
-/** Nearly all of the longest body, a piece now and then. */
+/** Nearly all of the longest body, with a chunk from time to time. */
 async function slowBody(): Promise<void> {
   const socket = await open();
   const length = Math.floor(3.4 * MIB);
@@ -72,7 +73,7 @@ async function slowBody(): Promise<void> {
   }
 }
 
-/** Of every four, one gets through the TLS handshake and three do not begin it. */
+/** Of every four connections, one completes the TLS handshake and three never start it. */
 async function idleConnection(index: number): Promise<void> {
   const socket = index % 4 === 0 ? await open() : connectTcp(Number(port), '127.0.0.1');
   socket.on('error', () => undefined);
@@ -83,14 +84,14 @@ async function idleConnection(index: number): Promise<void> {
 async function forever(count: number, each: (index: number) => Promise<void>): Promise<void> {
   await Promise.all(
     Array.from({ length: count }, async (_, index) => {
-      // Not all at once: a kernel forgets connections that come faster than they are accepted.
+      // Not all at once, because a kernel drops connections that arrive faster than they are accepted.
       await delay(index * 2);
       for (;;) await each(index).catch(() => undefined);
     }),
   );
 }
 
-/** A body of which a piece comes every 20 ms, so that its sender never seems to have stopped. */
+/** A body with a chunk every 20 ms, so that its sender never seems to have stopped. */
 async function body(piece: number): Promise<void> {
   const socket = await open();
   const length = Math.floor(3.4 * MIB);
@@ -102,7 +103,7 @@ async function body(piece: number): Promise<void> {
   if (!socket.destroyed) socket.destroy();
 }
 
-/** The same of a head. */
+/** The same for a head. */
 async function header(): Promise<void> {
   const socket = await open();
   socket.write('POST /mutate-pods HTTP/1.1\r\nHost: x\r\nX: ');
@@ -116,7 +117,7 @@ async function handshake(): Promise<void> {
   (await open()).destroy();
 }
 
-/** Fifty requests at once, and none of the answers is waited for. */
+/** Fifty requests at once, without waiting for an answer. */
 async function inAdvance(): Promise<void> {
   const socket = await open();
   while (!socket.destroyed) {

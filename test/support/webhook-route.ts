@@ -12,14 +12,14 @@ const ENDPOINTS: Resource = {
 };
 
 /**
- * For a control plane with nodes of no kind: its API server then calls webhooks at the endpoints of their Service, instead of
- * by an address that only a node's kube-proxy knows.
+ * For a control plane without nodes: its API server then calls webhooks at the endpoints of their Service, instead of
+ * the ClusterIP, which needs a node's kube-proxy.
  */
 export const ROUTED = ['--enable-aggregator-routing=true'];
 
 /**
- * Makes these ports of this machine the ready endpoints of the webhook's Service, as kubelet and the endpoint controllers do
- * for pods: EndpointSlices are what calls of webhooks go by, Endpoints and their pods what the API server's proxy goes by.
+ * Makes these ports of this machine the ready endpoints of the webhook's Service, as kubelet and the endpoint
+ * controllers do for pods. Webhook calls use EndpointSlices; the API server's proxy uses Endpoints and their pods.
  */
 export async function routeWebhook(client: ApiClient, ports: readonly number[]): Promise<void> {
   const ip = addressOfThisMachine();
@@ -56,9 +56,9 @@ function sliceOf(port: number, ip: string): KubernetesObject {
 const podName = (port: number): string => `manager-${port}`;
 const sliceName = (port: number): string => `${WEBHOOK_SERVICE}-${port}`;
 
-/** The proxy passes requests on to addresses of pods alone. */
+/** The API server proxies only to addresses of pods. */
 async function pretendPod(client: ApiClient, name: string, ip: string): Promise<void> {
-  // As the namespace asks for: pod-security.kubernetes.io/enforce: restricted.
+  // As the namespace requires: pod-security.kubernetes.io/enforce: restricted.
   const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
   const spec = {
     nodeName: 'node-1',
@@ -97,7 +97,7 @@ async function createUnlessThere<T extends KubernetesObject>(
   }
 }
 
-/** Endpoints may not be in the loopback's range. */
+/** Endpoints must not be in the loopback range. */
 function addressOfThisMachine(): string {
   const address = Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])

@@ -1,10 +1,10 @@
 import { kubectl } from './kubectl.ts';
 
-/** Whatever in the cluster has the label or the name of this project, as `kind.group/name`, sorted. */
+/** All objects in the cluster with the label or the name of this project, as `kind.group/name`, sorted. */
 export async function whatIsOurs(kubeconfig: string): Promise<readonly string[]> {
   const get = (...args: readonly string[]): Promise<string> => kubectl(kubeconfig, 'get', ...args);
   const kinds = await kubectl(kubeconfig, ...'api-resources --verbs=list,delete -o name'.split(' '));
-  // Events are told about things; they are not things.
+  // Events only refer to objects.
   const listed = kinds
     .trim()
     .split('\n')

@@ -1,22 +1,22 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 
-/** Writes zip archives as they should not be: what the two headers say is up to the caller. Source: APPNOTE 6.3.10. */
+/** Writes invalid zip archives: the caller determines the content of both headers. Source: APPNOTE 6.3.10. */
 export interface ZipEntry {
   readonly name: string;
   readonly body?: string | Buffer;
-  /** 0 stored, 8 deflate; others are claimed only. */
+  /** 0 stored, 8 deflate; other methods are only claimed. */
   readonly method?: number;
   /** Unix mode with file type, for the central directory. */
   readonly mode?: number;
   readonly flags?: number;
-  /** What the local header says instead. */
+  /** The content of the local header, if different. */
   readonly localName?: string;
   readonly crc?: number;
   /** Uncompressed size claimed in the central directory. */
   readonly size?: number;
-  /** Index of an earlier entry whose local header and data this one points to. */
+  /** The index of an earlier entry whose local header and data this one points to. */
   readonly sameDataAs?: number;
-  /** Sizes and offset in a zip64 extra field, 0xffffffff in their place. */
+  /** Sizes and offset in a zip64 extra field, with 0xffffffff in the header. */
   readonly zip64?: boolean;
 }
 
@@ -49,7 +49,7 @@ function pack({ body = '', method = 8 }: ZipEntry): Buffer {
   return method === 8 ? deflateRawSync(body) : Buffer.from(body);
 }
 
-/** From the version needed up to the extra field's length: what both headers have in common. */
+/** From the version needed up to the length of the extra field, which both headers share. */
 function common(entry: ZipEntry, packed: number, name: Buffer, extra: number): Buffer {
   const {
     body = '',

@@ -1,4 +1,4 @@
-/** Names of a Zipf law: the first the most often. */
+/** Ranks by Zipf's law: rank 1 is the most frequent. */
 export function zipf(count: number, exponent: number, random: () => number): () => number {
   const weights: number[] = [];
   let sum = 0;

@@ -11,8 +11,8 @@ const NAMES = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.defa
 const [DNS, IP] = [2, 7] as const;
 
 /**
- * Puts a serving certificate to where kube-apiserver looks for its own before it makes one: the one that it makes is not
- * good for 127.0.0.1 when it listens on other addresses too.
+ * Writes a serving certificate to the path that kube-apiserver reads before it makes its own. Its own certificate is
+ * not valid for 127.0.0.1 when it also listens on other addresses.
  *
  * @param directory of startControlPlane
  */

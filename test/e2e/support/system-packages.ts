@@ -24,7 +24,9 @@ export interface SystemPrograms {
   readonly cniPlugins: string;
 }
 
-/** Finds containerd, runc, the CNI plugins and so on, and installs with apt-get what is missing. @throws saying what to do */
+/**
+ * Finds containerd, runc, the CNI plugins and others, and installs missing ones with apt-get. @throws with the remedy
+ */
 export async function systemPrograms(
   environment: NodeJS.ProcessEnv,
   progress: Progress,
