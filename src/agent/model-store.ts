@@ -10,7 +10,7 @@ import { makeDirectory } from './files/make-directory.ts';
 import { move, readPlainFile } from './files/own-files.ts';
 import { removeTree } from './files/remove-tree.ts';
 import { treeBytes } from './files/tree-bytes.ts';
-import { createSeal } from './seal.ts';
+import { createCommitTree } from './commit-tree.ts';
 import { type SleepingFiles, sleepingFiles } from './sleeping-files.ts';
 import { openLoadedNotes } from './loaded-notes.ts';
 
@@ -43,7 +43,7 @@ export interface ModelStore {
   /** Puts a complete tree in place. The version there is kept as the previous one, or deleted. */
   install(name: string, path: string, keepPrevious: boolean): Promise<void>;
   /** Flushes the version in place to disk and marks it. An agent fetches unmarked versions again. */
-  seal(name: string, spec: ModelSpec): Promise<void>;
+  commit(name: string, spec: ModelSpec): Promise<void>;
   /** Deletes the version in place and puts the previous one back. */
   goBack(name: string): Promise<void>;
   discardPrevious(name: string): Promise<void>;
@@ -62,7 +62,7 @@ export interface ModelStore {
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
   remove(name: string): Promise<void>;
-  /** Call it last: waits until the versions in place are sealed. */
+  /** Call it last: waits until the versions in place are committed. */
   close(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
   const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
-  const seals = createSeals(clock);
+  const commits = createCommits(clock);
   const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
   const previous = previousVersions(modelDir, control, discard);
   const sleeping = sleepingFiles(modelDir, control, {
@@ -114,10 +114,10 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
         await put(path, pathOf(name), discard);
       } finally {
         // The load need not wait until the control directory is removed; reporting the model as loaded does wait.
-        seals.after(control.release(path));
+        commits.after(control.release(path));
       }
     },
-    seal: (name, spec) => seals.seal(pathOf(name), spec),
+    commit: (name, spec) => commits.commit(pathOf(name), spec),
     goBack: async (name) => {
       await notes.drop(name);
       await discard(pathOf(name));
@@ -129,28 +129,28 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
       await discardAll(name);
     },
     close: async () => {
-      await seals.settled();
+      await commits.settled();
       await notes.close();
     },
   };
 }
 
 /** The markers of versions in place, written while these load. */
-interface Seals {
-  seal(path: string, spec: ModelSpec): Promise<void>;
-  /** The next seal also waits for this. */
+interface Commits {
+  commit(path: string, spec: ModelSpec): Promise<void>;
+  /** The next commit also waits for this. */
   after(work: Promise<void>): void;
   settled(): Promise<void>;
 }
 
-function createSeals(clock: Clock): Seals {
-  const seal = createSeal(clock);
+function createCommits(clock: Clock): Commits {
+  const commit = createCommitTree(clock);
   const running = new Set<Promise<void>>();
   let before: Promise<void> = Promise.resolve();
   return {
-    seal: async (path, spec) => {
-      const sealed = seal(path, { name: markerName(spec), content: markerContent(spec) });
-      const both = Promise.all([sealed, before]).then(() => undefined);
+    commit: async (path, spec) => {
+      const committed = commit(path, { name: markerName(spec), content: markerContent(spec) });
+      const both = Promise.all([committed, before]).then(() => undefined);
       running.add(both);
       await both.finally(() => running.delete(both));
     },

@@ -1,4 +1,4 @@
-import { endWhenNobodyReads } from '../lib/broken-pipe.ts';
+import { endOnBrokenPipe } from '../lib/broken-pipe.ts';
 import { interruption } from '../lib/interruption.ts';
 import { EXIT_OK, exitCodeOf } from './exit-code.ts';
 import { newCommand } from './io.ts';
@@ -7,7 +7,7 @@ import { packageVersion } from './version.ts';
 
 // The entry point of the manager's own bundle, in dist/manager-bundle: `mms manager` alone, which starts in a fraction of
 // the time of the whole command line.
-endWhenNobodyReads();
+endOnBrokenPipe();
 const { env: environment, stdin, stdout, stderr } = process;
 const io = { environment, stdin, stdout, stderr, interruption };
 void exitCodeOf(io, async () => {

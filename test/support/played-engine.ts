@@ -42,7 +42,7 @@ export function playedEngine({ clock, pull, stepped, adapter, store }: Played): 
       recover: () => Promise.resolve(new Map()),
       pathOf: (name) => `/m/${name}`,
       newStagingPath: (name) => Promise.resolve(`/s/${name}`),
-      ...{ install: done, seal: done, goBack: done, discardPrevious: done, discard: done },
+      ...{ install: done, commit: done, goBack: done, discardPrevious: done, discard: done },
       ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
       notedHash: () => undefined,
       bytesOf: () => Promise.resolve(undefined),

@@ -162,7 +162,7 @@ export function residencyScene(options: ResidencySceneOptions) {
       newStagingPath: (name) => Promise.resolve(`/s/${name}`),
       notedHash: () => undefined,
       bytesOf: () => Promise.resolve(undefined),
-      ...{ install: done, seal: done, goBack: done, discardPrevious: done, discard: done },
+      ...{ install: done, commit: done, goBack: done, discardPrevious: done, discard: done },
       ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
     },
   });

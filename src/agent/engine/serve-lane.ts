@@ -30,8 +30,8 @@ export function startServe(context: EngineContext, model: TrackedModel, operatio
 }
 
 async function perform(context: EngineContext, model: TrackedModel, operation: Operation): Promise<void> {
-  // A tree stays in place while it is being sealed.
-  if (operation.kind !== 'load' && operation.kind !== 'unload') await model.sealing;
+  // A tree stays in place while it is being committed.
+  if (operation.kind !== 'load' && operation.kind !== 'unload') await model.committing;
   switch (operation.kind) {
     case 'install':
       return install(context, model);
@@ -71,7 +71,7 @@ async function install({ store }: EngineContext, model: TrackedModel): Promise<v
   }
   model.previous = keep ? stored : previous;
   model.stored = staged.spec;
-  model.sealing = store.seal(model.name, staged.spec).then(
+  model.committing = store.commit(model.name, staged.spec).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -89,11 +89,11 @@ async function goBack({ store }: EngineContext, model: TrackedModel): Promise<vo
   model.stored = back;
 }
 
-/** Forgets the version in place, which is about to go, and its seal. */
+/** Forgets the version in place, which is about to go, and its commit. */
 function forgetStored(model: TrackedModel): void {
   model.stored = undefined;
   model.loadedHash = undefined;
-  model.sealing = undefined;
+  model.committing = undefined;
 }
 
 async function withdraw({ store }: EngineContext, model: TrackedModel): Promise<void> {
@@ -113,7 +113,7 @@ async function unpark({ store }: EngineContext, model: TrackedModel): Promise<vo
 
 async function evict({ store }: EngineContext, model: TrackedModel): Promise<void> {
   model.stored = undefined;
-  model.sealing = undefined;
+  model.committing = undefined;
   model.previous = undefined;
   model.parked = false;
   model.bytes = 0;
@@ -171,10 +171,10 @@ async function load(
   // The server has something from now on, whatever happens to the files.
   if (answer.kind === 'done') setServed(model, { kind: 'unknown' });
   const revision = model.servedRevision;
-  const fault = await model.sealing;
-  model.sealing = undefined;
+  const fault = await model.committing;
+  model.committing = undefined;
   if (fault !== undefined) {
-    unsealed(context, model, spec, fault);
+    notCommitted(context, model, spec, fault);
     return;
   }
   if (answer.kind === 'unavailable') return;
@@ -198,7 +198,7 @@ async function load(
 }
 
 /** Writing to the disk failed. What the server read may not be what is on disk, so the files are fetched again. */
-function unsealed(context: EngineContext, model: TrackedModel, spec: ModelSpec, thrown: unknown): void {
+function notCommitted(context: EngineContext, model: TrackedModel, spec: ModelSpec, thrown: unknown): void {
   fail(context, model, spec, { ...diskFault(thrown), pace: 'soon', refetch: true });
 }
 

@@ -43,8 +43,8 @@ export interface TrackedModel {
   refusals: number;
   fetch: FetchRun | undefined;
   serve: 'none' | 'queued' | 'running';
-  /** Resolves once the version in place is sealed, with the error if it failed. Undefined if sealing is done. */
-  sealing: Promise<unknown> | undefined;
+  /** Resolves once the version in place is committed, with the error if it failed. Undefined if committing is done. */
+  committing: Promise<unknown> | undefined;
   /** An unload was sent and is not answered yet. */
   unloading: boolean;
   /** A load was sent and is not answered yet. */
@@ -78,7 +78,7 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     refusals: 0,
     fetch: undefined,
     serve: 'none',
-    sealing: undefined,
+    committing: undefined,
     unloading: false,
     loading: false,
     wake: undefined,

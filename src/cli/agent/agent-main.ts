@@ -10,7 +10,7 @@ if (isMainThread) runAgent(process.argv.slice(2));
 else void import('../../agent/logger/log-thread-main.ts');
 
 function runAgent(args: readonly string[]): void {
-  // Threads for files, of which flushes take up to eight (seal.ts). Node makes them when the first is needed.
+  // Threads for files, of which flushes take up to eight (commit-tree.ts). Node makes them when the first is needed.
   process.env['UV_THREADPOOL_SIZE'] ??= '12';
   // The process for models that are not fetched by this one comes up while this one loads its own modules.
   let early: ChildProcess | undefined =

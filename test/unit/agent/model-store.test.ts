@@ -45,7 +45,7 @@ describe('the model directory', () => {
   }
   const put = async (store: ModelStore, version: ModelSpec, keep: boolean) => {
     await store.install('m', await fetched(store, version), keep);
-    await store.seal('m', version);
+    await store.commit('m', version);
   };
 
   /** A server that starts with this directory as its repository must find only models in it. */
@@ -116,16 +116,16 @@ describe('the model directory', () => {
       expect(await directories()).toEqual([]);
     });
 
-    it('ignores a version that is not sealed', async () => {
+    it('ignores a version that is not committed', async () => {
       const { store } = await opened();
       await store.install('m', await fetched(store, A), false);
       expect((await opened()).found).toEqual(new Map());
-      await store.seal('m', A);
+      await store.commit('m', A);
       expect((await opened()).found.get('m')).toMatchObject({ stored: A });
       expect(await readFile(join(root, 'm', markerName(A)), 'utf8')).toBe(markerContent(A));
     });
 
-    it('has the previous version if the agent ended before the next one was sealed', async () => {
+    it('has the previous version if the agent ended before the next one was committed', async () => {
       const { store } = await opened();
       await put(store, A, false);
       await store.install('m', await fetched(store, B), true);

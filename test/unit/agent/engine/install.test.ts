@@ -11,7 +11,7 @@ const [ONE, TWO] = [1, 2].map((version) => ({
 }));
 
 /** An engine whose store takes a second to install a version or to restore the previous one. */
-function scene(seal?: () => Promise<void>) {
+function scene(commit?: () => Promise<void>) {
   const clock = fakeClock();
   const pulls: string[] = [];
   const slowly = () => clock.sleep(seconds(1));
@@ -22,7 +22,7 @@ function scene(seal?: () => Promise<void>) {
         pulls.push(storageUri);
         return Promise.resolve({ kind: 'pulled', bytes: 1, files: 1 });
       },
-      store: { install: slowly, goBack: slowly, ...(seal && { seal }) },
+      store: { install: slowly, goBack: slowly, ...(commit && { commit }) },
     }),
   );
   engine.serverUp(false);
@@ -53,11 +53,11 @@ describe('a decision during the installation of a version', () => {
 });
 
 describe('a version that does not fit on the disk', () => {
-  it('is reported as loaded only after it has been fetched again and sealed', async () => {
-    let seals = 0;
+  it('is reported as loaded only after it has been fetched again and committed', async () => {
+    let commits = 0;
     const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
     const { engine, pulls, wanted, busily } = scene(() =>
-      (seals += 1) === 1 ? Promise.reject(full) : Promise.resolve(),
+      (commits += 1) === 1 ? Promise.reject(full) : Promise.resolve(),
     );
     const model = () => [...engine.models()][0];
     wanted();
@@ -66,7 +66,7 @@ describe('a version that does not fit on the disk', () => {
     // The server has it, so that a removal unloads it, but its version is no longer known.
     expect([model()?.failure?.reason, model()?.served.kind]).toEqual(['DiskFull', 'unknown']);
     for (let turn = 0; turn < 10; turn++) await busily();
-    expect([pulls.length, seals, model()?.failure, model()?.served.kind]).toEqual([
+    expect([pulls.length, commits, model()?.failure, model()?.served.kind]).toEqual([
       2,
       2,
       undefined,

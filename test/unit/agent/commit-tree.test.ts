@@ -2,16 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { access, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSeal } from '../../../src/agent/seal.ts';
+import { createCommitTree } from '../../../src/agent/commit-tree.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const FILES = 50;
 const TIMES = 20;
 
-describe('a tree that is sealed while the settings for MLServer are hidden and shown', () => {
+describe('a tree that is committed while the settings for MLServer are hidden and shown', () => {
   let directory: string;
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'kserve-mms-seal-'));
+    directory = await mkdtemp(join(tmpdir(), 'kserve-mms-commit-'));
   });
   afterEach(() => rm(directory, { recursive: true }));
 
@@ -20,7 +20,7 @@ describe('a tree that is sealed while the settings for MLServer are hidden and s
     const hidden = join(directory, '.model-settings.json');
     for (let file = 0; file < FILES; file++) await writeFile(join(directory, `f${file}`), '');
     await writeFile(shown, '{}');
-    const seal = createSeal(systemClock);
+    const commit = createCommitTree(systemClock);
     const over = new AbortController();
     const isOver = () => over.signal.aborted;
     const turning = (async () => {
@@ -32,7 +32,7 @@ describe('a tree that is sealed while the settings for MLServer are hidden and s
     try {
       for (let time = 0; time < TIMES; time++) {
         const marker = { name: `SUCCESS.${time}`, content: '' };
-        await seal(directory, marker);
+        await commit(directory, marker);
         await access(join(directory, marker.name));
       }
     } finally {

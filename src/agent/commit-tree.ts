@@ -18,10 +18,10 @@ interface Marker {
  * flush of their own: the file systems of node volumes (ext4, XFS, btrfs) write them in the order of their creation,
  * or with the file. Nor does the marker: if it is lost or empty, the model is fetched again.
  *
- * The model server may read the tree meanwhile, and does: a model loads while it is sealed, and is reported as loaded
+ * The model server may read the tree meanwhile, and does: a model loads while it is committed, and is reported as loaded
  * when both are done. If the agent ends in between, the cost is another download.
  */
-type Seal = (directory: string, marker: Marker) => Promise<void>;
+type CommitTree = (directory: string, marker: Marker) => Promise<void>;
 
 /** A tree that takes longer to flush does not hold up the next ones. */
 const LONGEST_ROUND = milliseconds(100);
@@ -33,11 +33,11 @@ const NEVER = new AbortController().signal;
 const flush = promisify(fsync);
 
 /**
- * Makes a `Seal` for many trees. They are flushed in rounds: a tree that comes during one waits for the next. A file
+ * Makes a `CommitTree` for many trees. They are flushed in rounds: a tree that comes during one waits for the next. A file
  * system writes its journal once for all concurrent flushes, and blocks everyone else meanwhile. 90 small
  * models flushed as they come take it three times as long.
  */
-export function createSeal(clock: Clock): Seal {
+export function createCommitTree(clock: Clock): CommitTree {
   let waiting: (() => Promise<void>)[] = [];
   let running = false;
   const flushes = createSlots(FLUSHES_AT_ONCE);
