@@ -21,6 +21,11 @@ const main = new URL('../dist/bundle/main.js', import.meta.url);
 const agent = new URL('../dist/agent.js', import.meta.url);
 /** The manager alone, too. */
 const manager = new URL('../dist/manager-bundle/main.js', import.meta.url);
+const program =
+  new Map([
+    ['agent', agent],
+    ['manager', manager],
+  ]).get(process.argv[2]) ?? main;
 const takenOver = process.env[TAKEN_OVER] !== undefined;
 
 if (takenOver) endWithLauncher();
@@ -35,15 +40,14 @@ if (!newEnough(process.versions.node)) {
   } else {
     takeOver();
   }
-} else if (!existsSync(main)) {
-  fail('it is not built yet.', 'Run `npm ci && npm run build` in the repository first.');
-} else if (process.argv[2] === 'agent') {
-  process.argv.splice(2, 1);
-  await import(agent.href);
-} else if (process.argv[2] === 'manager') {
-  await import(manager.href);
+} else if (!existsSync(program)) {
+  fail(
+    'it is not built yet, or was built from older sources.',
+    'Run `npm ci && npm run build` in the repository first.',
+  );
 } else {
-  await import(main.href);
+  if (program === agent) process.argv.splice(2, 1);
+  await import(program.href);
 }
 
 function newEnough(version) {

@@ -15,7 +15,6 @@ const TAKEN = [
   'dist/manager-bundle',
   'dist/page/browser',
   'manifests/crds',
-  'manifests/webhook',
 ];
 
 export interface Documents {

@@ -19,6 +19,8 @@ const LONGEST_WAIT = milliseconds(10_000);
 const STALE_RETRY = milliseconds(200);
 /** At most twenty runs a second, however fast things change. */
 const SHORTEST_WAIT = milliseconds(50);
+/** The first runs, which get a manager ready, do not wait. */
+const FIRST_RUNS = 3;
 
 /** Runs the controller when it is due, and retries while it fails. */
 export function startCertificateLoop(
@@ -33,6 +35,7 @@ export function startCertificateLoop(
   const { clock, random, logger, signal } = context;
   let wake = new AbortController();
   let failures = 0;
+  let runs = 0;
 
   const look = async (): Promise<Milliseconds> => {
     try {
@@ -57,8 +60,9 @@ export function startCertificateLoop(
     while (!signal.aborted) {
       wake = new AbortController();
       const wait = await look();
-      await clock.sleep(SHORTEST_WAIT, signal);
-      await clock.sleep(milliseconds(Math.max(wait - SHORTEST_WAIT, 0)), wake.signal);
+      const rest = ++runs > FIRST_RUNS ? SHORTEST_WAIT : milliseconds(0);
+      if (rest > 0) await clock.sleep(rest, signal);
+      await clock.sleep(milliseconds(Math.max(wait - rest, 0)), wake.signal);
     }
   };
   signal.addEventListener('abort', () => wake.abort(), { once: true });

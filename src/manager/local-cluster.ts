@@ -1,13 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { seconds } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import { MmsError } from '../lib/errors.ts';
 import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { Logger } from '../lib/log.ts';
 import { PART_OF } from '../contract/names.ts';
-import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, TRAINED_MODELS } from '../kube/resources.ts';
@@ -26,14 +24,6 @@ class DefinitionNotEstablishedError extends MmsError {
 
 const ESTABLISHED_WITHIN = seconds(30);
 const POLL = seconds(0.1);
-
-/** A webhook configuration as installed, before it has a caBundle. */
-export async function packagedWebhookConfiguration(
-  kind: 'mutating' | 'validating',
-): Promise<WebhookConfiguration> {
-  const [configuration] = await readManifest(`webhook/${kind}-webhook.yaml`);
-  return configuration as WebhookConfiguration;
-}
 
 /**
  * Installs what a manager outside the cluster needs of `kubectl apply -k`: missing CustomResourceDefinitions, and the
@@ -91,5 +81,6 @@ function isEstablished({ status }: CustomObject): boolean {
 
 async function readManifest(path: string): Promise<CustomObject[]> {
   const text = await readFile(`${MANIFESTS}/${path}`, 'utf8');
+  const { parseAllDocuments } = await import('yaml');
   return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
 }

@@ -223,7 +223,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     clientAuthorityFile: options.clientAuthorityFile,
     handlers: webhookHandlers(options, client, view, metrics),
   });
-  const registration = await registrationFor(options, client, {
+  const registration = registrationFor(options, client, {
     ...{ port: server.port, isLeader: () => election.isLeader() },
   });
   const webhooks = switchFor(admitting);

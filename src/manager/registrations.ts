@@ -4,8 +4,8 @@ import { POD_RULES, TRAINED_MODEL_RULES, withRules } from '../contract/webhook-c
 import type { WebhookRule } from '../contract/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
-import { packagedWebhookConfiguration } from './local-cluster.ts';
 import type { ManagerOptions } from './options.ts';
+import { POD_WEBHOOK, TRAINED_MODEL_WEBHOOK } from './webhook-templates.ts';
 import { answersTls } from '../certificates/tls-probe.ts';
 import {
   combinedRegistration,
@@ -37,11 +37,11 @@ export function webhookPlaces(client: ApiClient, name: string): readonly Registe
  * still use them.
  * @param port where this process serves its webhooks
  */
-export async function registrationFor(
+export function registrationFor(
   { mode, logger }: Pick<ManagerOptions, 'mode' | 'logger'>,
   client: ApiClient,
   { port, isLeader }: { readonly port: number; readonly isLeader: () => boolean },
-): Promise<WebhookRegistration> {
+): WebhookRegistration {
   if (mode === 'in-cluster') {
     const former = webhookPlaces(client, FORMER_WEBHOOK_CONFIGURATION);
     return combinedRegistration([
@@ -64,12 +64,12 @@ export async function registrationFor(
     localRegistration({
       ...local,
       resource: MUTATING_WEBHOOK_CONFIGURATIONS,
-      template: withRules(await packagedWebhookConfiguration('mutating'), POD_RULES),
+      template: withRules(POD_WEBHOOK, POD_RULES),
     }),
     localRegistration({
       ...local,
       resource: VALIDATING_WEBHOOK_CONFIGURATIONS,
-      template: withRules(await packagedWebhookConfiguration('validating'), TRAINED_MODEL_RULES),
+      template: withRules(TRAINED_MODEL_WEBHOOK, TRAINED_MODEL_RULES),
     }),
   ]);
 }

@@ -3,7 +3,7 @@ import { POD_RULES, withCaBundle } from '../../src/contract/webhook-configuratio
 import type { WebhookConfiguration } from '../../src/contract/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, NAMESPACES } from '../../src/kube/resources.ts';
-import { packagedWebhookConfiguration } from '../../src/manager/local-cluster.ts';
+import { POD_WEBHOOK } from '../../src/manager/webhook-templates.ts';
 import { eventually } from './eventually.ts';
 
 /** An injector of a test is called for pods of namespaces with this label. */
@@ -58,9 +58,8 @@ export async function registerOursAs(
 
 /** The configuration that the manager maintains, once it is switched on. */
 export async function ourConfiguration(client: ApiClient): Promise<WebhookConfiguration> {
-  const { metadata } = await packagedWebhookConfiguration('mutating');
   return await eventually(async () => {
-    const found = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: metadata.name });
+    const found = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: POD_WEBHOOK.metadata.name });
     const [webhook] = found.webhooks ?? [];
     const hasRules = Array.isArray(webhook?.['rules']) && webhook['rules'].length > 0;
     if (webhook?.clientConfig?.caBundle === undefined || !hasRules) throw new Error('it is not called yet');
