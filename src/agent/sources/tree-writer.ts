@@ -68,7 +68,7 @@ export function createTreeWriter(
       // `wx` lets the file system detect the remaining duplicates, also where it ignores case.
       const file = openSync(join(directory.path, basename(path)), 'wx', executable ? 0o755 : 0o644);
       try {
-        await writeAll(file, counted(content));
+        await writeAll(file, counted(content), () => bytes <= WRITTEN_AT_ONCE_BYTES);
       } finally {
         closeSync(file);
       }
@@ -134,20 +134,25 @@ function createDirectories(root: HeldDirectory): { at(path: string): HeldDirecto
 }
 
 /**
- * So much of a file is written synchronously: most models are not larger, and handing a chunk to another thread takes
- * longer than the write.
+ * So much of a model is written synchronously: most models are not larger, and handing a chunk to another thread takes
+ * longer than the write. A kernel delays writers while the disk is behind, and then other requests wait too: hence not more.
  */
 const WRITTEN_AT_ONCE_BYTES = 4 * 1024 ** 2;
 
-/** Writes one chunk while the next arrives. When it settles, no write is running. */
-async function writeAll(file: number, content: AsyncIterable<Uint8Array>): Promise<void> {
+/**
+ * Writes one chunk while the next arrives. When it settles, no write is running.
+ * @param isEarly whether all chunks of the model so far, this one included, may be written synchronously
+ */
+async function writeAll(
+  file: number,
+  content: AsyncIterable<Uint8Array>,
+  isEarly: () => boolean,
+): Promise<void> {
   let writing: Promise<void> | undefined;
-  let come = 0;
   try {
     for await (const chunk of content) {
       if (writing !== undefined) await writing;
-      come += chunk.length;
-      const already = come <= WRITTEN_AT_ONCE_BYTES ? writeSync(file, chunk) : 0;
+      const already = isEarly() ? writeSync(file, chunk) : 0;
       writing = already === chunk.length ? undefined : writeChunk(file, chunk, already);
       // It is awaited before the next chunk is written, so handle a failure until then.
       writing?.catch(() => undefined);
