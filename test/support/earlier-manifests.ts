@@ -53,7 +53,7 @@ const FORMER_NAME = '134d2bdc1c04d404ff538b5c6756c8703cd97b3d';
 
 /**
  * Manifests and program of the last version whose webhook configurations are named `kserve-mms`; undefined without
- * history. The program runs from its sources, with the packages of this checkout.
+ * history. The program runs from its sources, with the packages of this checkout, of which express is here for it alone.
  */
 export async function versionOfFormerName(): Promise<
   (OpenManifests & { readonly program: string }) | undefined
