@@ -26,7 +26,8 @@ const V2_INFERENCE: ReadonlyMap<string, InferenceVerb> = new Map([
   ['explain', 'explain'],
 ]);
 
-type Asked =
+/** What a path asks of a model, whatever the method. */
+export type Asked =
   | { readonly model: string; readonly ask: 'inference'; readonly verb: InferenceVerb }
   | { readonly model: string; readonly ask: 'ready' | 'metadata' };
 
@@ -36,11 +37,14 @@ type Asked =
  */
 export function modelTarget(method: string, target: string): ModelTarget | undefined {
   const asked = askedIn(target);
-  if (asked === undefined) return undefined;
+  if (asked === undefined || !fitsMethod(method, asked)) return undefined;
   const { model, ask } = asked;
-  // The model server refuses any other method, whether or not it has the model.
-  const fits = ask === 'inference' ? method === 'POST' : method === 'GET' || method === 'HEAD';
-  return fits ? { model, ask } : undefined;
+  return { model, ask };
+}
+
+/** Whether a model server accepts the method. It refuses any other, whether or not it has the model. */
+export function fitsMethod(method: string, { ask }: Asked): boolean {
+  return ask === 'inference' ? method === 'POST' : method === 'GET' || method === 'HEAD';
 }
 
 /** The model and the verb of an inference, by its target alone; undefined for anything else. */
@@ -51,7 +55,8 @@ export function inferenceTarget(
   return asked?.ask === 'inference' ? { model: asked.model, verb: asked.verb } : undefined;
 }
 
-function askedIn(target: string): Asked | undefined {
+/** What a target asks of a model. Undefined if it is for no model, or does not need its model. */
+export function askedIn(target: string): Asked | undefined {
   const path = pathOf(target);
   if (path === undefined) return undefined;
   const v1 = V1.exec(path);

@@ -9,7 +9,7 @@ import { passedRequest } from './proxied-request.decide.ts';
 import { requestHead } from './request-head.decide.ts';
 import { clientOf, type Serving } from './requests.ts';
 import { type ModelUse, onwardNow, useModel } from './wake.ts';
-import { modelTarget } from '../../contract/model-target.ts';
+import { askedIn, fitsMethod } from '../../contract/model-target.ts';
 
 /** What a client may send before its answer is over. Anything above waits in its system. */
 const MOST_EARLY = 64 * 1024;
@@ -112,15 +112,15 @@ function readCall(
   if (!('headers' in passed) || !isOnePiece(passed, request.length)) return undefined;
   const text = requestHead(method, passed);
   if (text === undefined) return undefined;
-  return { serving, connection, request, passed, head: text, sight: look?.(headers) };
+  const asked = askedIn(passed.target);
+  return { serving, connection, request, passed, asked, head: text, sight: look?.(headers) };
 }
 
 /** The use of its model, which begins here; `later`: the request does not proceed at once. */
-function useAtOnce({ serving, request, passed }: ReadCall): ModelUse | 'none' | 'later' {
+function useAtOnce({ serving, request, asked }: ReadCall): ModelUse | 'none' | 'later' {
   const wake = serving.wake();
-  const wanted = wake && modelTarget(request.method, passed.target);
-  if (wake === undefined || wanted === undefined) return 'none';
-  const onward = onwardNow(wake, wanted);
+  if (wake === undefined || asked === undefined || !fitsMethod(request.method, asked)) return 'none';
+  const onward = onwardNow(wake, asked);
   if (onward === 'passes') return 'none';
-  return onward === 'enters' ? useModel(wake, wanted.model, 'at-once') : 'later';
+  return onward === 'enters' ? useModel(wake, asked.model, 'at-once') : 'later';
 }

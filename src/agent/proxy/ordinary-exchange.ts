@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Asked } from '../../contract/model-target.ts';
 import type { Connection } from '../connections.ts';
 import type { FailedCall } from './answer-readers.ts';
 import type { BodySight, Sight } from './around.ts';
@@ -18,6 +19,8 @@ export interface ReadCall {
   readonly connection: Connection;
   readonly request: OrdinaryRequest;
   readonly passed: PassedRequest;
+  /** What it asks of a model; undefined if nothing. */
+  readonly asked: Asked | undefined;
   /** As the component gets it. */
   readonly head: string;
   /** Observes the request and its answer, if anything does. */
@@ -73,7 +76,7 @@ export function beginOrdinary(call: OrdinaryCall, first: Buffer, { oddly, over }
   const { serving, connection, request, passed, sight } = call;
   const { socket } = connection;
   const incoming = { complete: false };
-  const counted = countRequest(serving, passed.target);
+  const counted = countRequest(serving, passed.target, call.asked);
   connection.ordinary = incoming;
   const done = (status: number): void => {
     course.isOver = true;

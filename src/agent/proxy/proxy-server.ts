@@ -38,7 +38,7 @@ interface ProxyOptions {
   readonly componentPort: number;
   /** Undefined if ready, else the reason. */
   readonly notReady: () => Promise<string | undefined>;
-  readonly observe: (path: string, status: number, took: Milliseconds) => void;
+  readonly observe: Serving['observe'];
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
   /** The batcher. Absent: none. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Asked } from '../../contract/model-target.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
 import { passedRequest, type PassedRequest } from './proxied-request.decide.ts';
 import type { Connection, Connections } from '../connections.ts';
@@ -17,7 +18,8 @@ export interface State {
 
 export /** What serving a request needs. */
 interface Serving {
-  readonly observe: (path: string, status: number, took: Milliseconds) => void;
+  /** Called once for each request. `asked`: what its path asks, if that was read. */
+  readonly observe: (path: string, status: number, took: Milliseconds, asked?: Asked) => void;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
   readonly upstream: Upstream;
@@ -88,13 +90,14 @@ export function exchangeOf(
 export function countRequest(
   { observe, stopwatch, state }: Serving,
   target: string,
+  asked?: Asked,
 ): (status: number) => void {
   const started = stopwatch();
   state.inFlight += 1;
   state.lastStarted = started;
   return (status) => {
     state.inFlight -= 1;
-    observe(target, status, (stopwatch() - started) as Milliseconds);
+    observe(target, status, (stopwatch() - started) as Milliseconds, asked);
   };
 }
 

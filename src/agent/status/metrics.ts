@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { Milliseconds } from '../../lib/clock.ts';
-import { inferenceTarget } from '../../contract/model-target.ts';
+import { type Asked, askedIn } from '../../contract/model-target.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import { MODEL_SERIES_LABELS, modelSeries } from './model-series.ts';
 
@@ -20,8 +20,11 @@ export interface AgentMetrics {
   /** The same in pieces: with thousands of models it is some MiB. */
   readonly pieces: () => AsyncGenerator<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
-  /** Counts one proxied request. Requests without a model, or for an unknown one, share a label. */
-  readonly requested: (path: string, status: number, took: Milliseconds) => void;
+  /**
+   * Counts one proxied request. Requests without a model, or for an unknown one, share a label.
+   * @param asked what the path asks, if it has been read before
+   */
+  readonly requested: (path: string, status: number, took: Milliseconds, asked?: Asked) => void;
   readonly forgotten: (model: string) => void;
 }
 
@@ -63,10 +66,10 @@ export function createAgentMetrics(
     pieces,
     text: () => text(pieces()),
     stepped: (step, took, outcome) => steps.observe({ step, outcome }, took / 1000),
-    requested: (path, status, took) => {
-      const target = inferenceTarget(path);
-      const model = target !== undefined && knows(target.model) ? target.model : '';
-      const verb = target?.verb ?? 'other';
+    requested: (path, status, took, asked = askedIn(path)) => {
+      const inference = asked?.ask === 'inference' ? asked : undefined;
+      const model = inference !== undefined && knows(inference.model) ? inference.model : '';
+      const verb = inference?.verb ?? 'other';
       requests.inc({ model, verb, code: String(status) });
       latencies.observe({ model, verb }, took / 1000);
     },
