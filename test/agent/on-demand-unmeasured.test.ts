@@ -27,6 +27,8 @@ describe('models that each take 160 MiB and declare 16, on a real MLServer with 
   let cgroup: MemoryCgroup | undefined;
   const over = new AbortController();
   let kubelet: Promise<unknown> = Promise.resolve();
+  /** How often the container ended. The kernel may kill several of its processes for one lack of memory. */
+  let ends = 0;
   afterEach(async () => {
     over.abort();
     await scene.end();
@@ -51,7 +53,9 @@ describe('models that each take 160 MiB and declare 16, on a real MLServer with 
     const isOver = () => over.signal.aborted;
     while (!isOver()) {
       await scene.server.ended();
-      if (!isOver()) await start();
+      if (isOver()) break;
+      ends += 1;
+      await start();
     }
     clearInterval(looking);
   }
@@ -74,10 +78,11 @@ describe('models that each take 160 MiB and declare 16, on a real MLServer with 
     for (let round = 0; round < 3; round++)
       for (let model = 1; model <= COUNT; model++)
         await eventually(async () => expect(await predict(agent, `m${model}`)).toBe(model), 60_000);
-    const killed = (await cgroup?.killed()) ?? 0;
+    const processesKilled = (await cgroup?.killed()) ?? 0;
     report('models ten times as large as declared, without measurements', {
-      ...{ requests: 3 * COUNT, peakMib: (await cgroup?.peakMib()) ?? 0, limitMib: LIMIT_MIB, killed },
+      ...{ requests: 3 * COUNT, peakMib: (await cgroup?.peakMib()) ?? 0, limitMib: LIMIT_MIB },
+      ...{ ends, processesKilled },
     });
-    expect(killed).toBeLessThanOrEqual(1);
+    expect(ends).toBeLessThanOrEqual(1);
   }, 400_000);
 });

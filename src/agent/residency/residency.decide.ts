@@ -129,8 +129,11 @@ export interface HeldAtEnd {
   readonly loading: ByteCount;
 }
 
-/** If a server whose memory cannot be measured ends, the next one may hold this fraction of its charge. */
-const AFTER_AN_END = 0.75;
+/**
+ * If a server whose memory cannot be measured ends, the next one may hold this fraction of its charge. With three quarters, a
+ * server that loaded eight models at once and had room for four and a half was killed a second time.
+ */
+const AFTER_AN_END = 0.5;
 
 /**
  * What may be charged after a server ended during a load, if its memory cannot be measured. The server had held the loaded
