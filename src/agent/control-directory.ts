@@ -1,7 +1,7 @@
 import { rmdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { holdDirectory, holdExisting, holdInside } from './files/held-directory.ts';
+import { holdDirectory, holdExisting, holdInside, withHeld } from './files/held-directory.ts';
 import { PlantedEntryError } from './files/planted-entry.ts';
 import { removeTree } from './files/remove-tree.ts';
 
@@ -131,18 +131,12 @@ async function make(modelDir: string, corner: string): Promise<void> {
  */
 function removedEmpty(modelDir: string, corners: Iterable<string>): boolean {
   try {
-    const top = holdDirectory(modelDir);
-    try {
-      const root = holdExisting(top, NAME);
-      try {
+    withHeld(holdDirectory(modelDir), (top) => {
+      withHeld(holdExisting(top, NAME), (root) => {
         for (const corner of corners) rmdirSync(join(root.path, corner));
-      } finally {
-        root.close();
-      }
+      });
       rmdirSync(join(top.path, NAME));
-    } finally {
-      top.close();
-    }
+    });
     return true;
   } catch {
     return false;

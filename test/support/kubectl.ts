@@ -30,11 +30,20 @@ export async function kubectlWithInput(
   input: string,
   args: readonly string[],
 ): Promise<string> {
+  return (await ended(kubeconfig, input, args)).stdout;
+}
+
+/** Runs kubectl to its end. @throws as execFile does, if the exit code is not 0 */
+async function ended(
+  kubeconfig: string,
+  input: string,
+  args: readonly string[],
+): Promise<{ stdout: string; stderr: string }> {
   const { path } = await findKubectl();
   const running = run(path, ['--kubeconfig', kubeconfig, ...args], { maxBuffer: 64 * 1024 * 1024 });
   // A command that reads no input may end before this is written. How it ended is in its exit code.
   running.child.stdin?.on('error', () => undefined).end(input);
-  return (await running).stdout;
+  return running;
 }
 
 export interface KubectlOutcome {
@@ -49,12 +58,8 @@ export async function kubectlOutcome(
   input: string,
   args: readonly string[],
 ): Promise<KubectlOutcome> {
-  const { path } = await findKubectl();
-  const running = run(path, ['--kubeconfig', kubeconfig, ...args]);
-  // A command that reads no input may end before this is written. How it ended is in its exit code.
-  running.child.stdin?.on('error', () => undefined).end(input);
   try {
-    return { code: 0, ...(await running) };
+    return { code: 0, ...(await ended(kubeconfig, input, args)) };
   } catch (thrown) {
     const { code, stdout = '', stderr = '' } = thrown as Partial<KubectlOutcome>;
     if (typeof code !== 'number') throw thrown;

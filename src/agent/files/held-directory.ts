@@ -68,6 +68,15 @@ function opened(path: string, shown: string, flags: number): HeldDirectory {
   };
 }
 
+/** Runs a synchronous function in an open directory, and then closes it. */
+export function withHeld<T>(held: HeldDirectory, work: (held: HeldDirectory) => T): T {
+  try {
+    return work(held);
+  } finally {
+    held.close();
+  }
+}
+
 /** Runs a function in a directory and then closes it. @throws as {@link holdDirectory} */
 export async function within<T>(path: string, work: (directory: string) => Promise<T>): Promise<T> {
   const held = holdDirectory(path);

@@ -1,7 +1,7 @@
 import { constants, renameSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { holdDirectory } from './held-directory.ts';
+import { holdDirectory, withHeld } from './held-directory.ts';
 
 /**
  * Moves a file, a directory or a link. A link is never followed, neither on the two paths nor as the moved entry.
@@ -10,17 +10,11 @@ import { holdDirectory } from './held-directory.ts';
  * @throws PlantedEntryError, and the errors of rename(2)
  */
 export function move(from: string, to: string): void {
-  const source = holdDirectory(dirname(from));
-  try {
-    const target = holdDirectory(dirname(to));
-    try {
-      renameSync(join(source.path, basename(from)), join(target.path, basename(to)));
-    } finally {
-      target.close();
-    }
-  } finally {
-    source.close();
-  }
+  withHeld(holdDirectory(dirname(from)), (source) =>
+    withHeld(holdDirectory(dirname(to)), (target) =>
+      renameSync(join(source.path, basename(from)), join(target.path, basename(to))),
+    ),
+  );
 }
 
 /**
