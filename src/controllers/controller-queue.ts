@@ -49,7 +49,7 @@ export const INFERENCE_SERVICE_PACE: QueuePace = {
   backoff: { base: milliseconds(100), cap: seconds(30) },
   // The first change of an InferenceService is written at once. While changes keep coming, writes become rarer, down to
   // one in `cap`: a thousand TrainedModels created at once cause about five writes, the last one as soon as all exist.
-  coalesce: { first: milliseconds(100), cap: seconds(8) },
+  coalesce: { first: milliseconds(100), cap: seconds(8), rest: milliseconds(500) },
   resyncEvery: seconds(600),
 };
 /** A manager whose caches never sync is not ready, and keeps trying. */

@@ -79,7 +79,10 @@ export interface WorkQueue<K extends string> {
 export function startWorkQueue<K extends string>(options: WorkQueueOptions<K>): WorkQueue<K> {
   const queue = createQueue(options);
   return {
-    add: (key) => add(queue, key),
+    add: (key) => {
+      queue.windows?.changed(key);
+      add(queue, key);
+    },
     addAfter: (key, span) => queue.delayed.set(key, span),
     forget: (key) => {
       queue.failures.delete(key);
@@ -155,7 +158,6 @@ function add<K extends string>(queue: Queue<K>, key: K): void {
   if (before !== undefined && !urgent) return;
   if (isHeldBack(queue, key)) {
     queue.again.add(key);
-    queue.windows?.changed(key);
     return;
   }
   if (before !== undefined) turns.due.remove(before.sharer, key);
