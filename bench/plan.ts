@@ -30,7 +30,8 @@ export interface Plan {
     /** Of the smaller set that is restarted. */
     readonly back: { readonly models: number; readonly room: number; readonly rounds: number };
   };
-  readonly firstPrediction: { readonly models: number };
+  /** TrainedModels that are applied alone, and after those one as soon as the one before answers. */
+  readonly firstPrediction: { readonly alone: number; readonly inARow: number };
   readonly footprint: {
     readonly rounds: number;
     /** Includes the agents' memory after requests and loads, which takes most of a minute a round. */
@@ -56,7 +57,7 @@ export const WHOLE: Plan = {
     ...{ rounds: 9, ms: 3_000, models: 10_000, room: 1_000, cold: 1_000 },
     back: { models: 1_000, room: 200, rounds: 1 },
   },
-  firstPrediction: { models: FIRST_PREDICTIONS },
+  firstPrediction: { alone: FIRST_PREDICTIONS, inARow: 20 },
   footprint: { rounds: 3, afterWork: true },
 };
 
@@ -70,7 +71,7 @@ export const SHORT: Plan = {
     ...{ rounds: 3, ms: 2_000, models: 2_000, room: 200, cold: 200 },
     back: { models: 200, room: 40, rounds: 1 },
   },
-  firstPrediction: { models: 15 },
+  firstPrediction: { alone: 15, inARow: 10 },
   footprint: { rounds: 1, afterWork: true },
 };
 

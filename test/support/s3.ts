@@ -39,6 +39,11 @@ export interface TestS3 {
   stop(): Promise<void>;
 }
 
+/** Builds the server if it is missing. Where there is no network, as on a test node, it has to be there before. */
+export function s3Server(): Promise<string> {
+  return goTool(VERSITYGW);
+}
+
 /**
  * @param tls files of a certificate for the address and its key; plain HTTP by default
  * @param address an address of this machine, for clients that cannot reach its loopback
@@ -47,7 +52,7 @@ export async function startS3(
   tls?: { readonly cert: string; readonly key: string },
   address = '127.0.0.1',
 ): Promise<TestS3> {
-  const binary = await goTool(VERSITYGW);
+  const binary = await s3Server();
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-s3-'));
   const [data, sidecar] = [join(root, 'data'), join(root, 'metadata')];
   await Promise.all([mkdir(data), mkdir(sidecar)]);

@@ -1,6 +1,7 @@
 import { binaryOptions } from '../../../src/cli/binary-options.ts';
 import { findBinaries } from '../../../src/development/controlplane/binaries.ts';
 import type { Progress } from '../../../src/development/controlplane/progress.ts';
+import { s3Server } from '../../support/s3.ts';
 import type { NodeAssets } from './assets.ts';
 import { mlserverImage, ownImage, pauseImage, sklearnserverImage } from './images.ts';
 import { nodePrograms } from './node-programs.ts';
@@ -12,6 +13,7 @@ export async function gatherAssets(
   progress: Progress,
 ): Promise<Omit<NodeAssets, 'cgroup'>> {
   const { cniPlugins } = await systemPrograms(environment, progress);
+  await s3Server();
   const { kubectl } = await findBinaries(binaryOptions(environment, progress));
   return {
     cniPlugins,
