@@ -3,6 +3,7 @@ import { milliseconds, seconds } from '../../../src/lib/clock.ts';
 import { MmsError } from '../../../src/lib/errors.ts';
 import type { WorkQueueOptions } from '../../../src/controllers/work-queue.ts';
 import { settle } from '../../support/clocks.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 import { testQueue } from './test-queue.ts';
 
 class TerminalError extends MmsError {
@@ -258,6 +259,38 @@ describe('the work queue', () => {
     }
     expect(Math.max(...waits)).toBe(table.longest);
   });
+
+  it.each(Array.from({ length: 20 }, (_, seed) => ({ seed })))(
+    'runs after each of some random changes, at most half a second after a rest, never twice in 100 ms: $seed',
+    async ({ seed }) => {
+      const random = seededRandom(seed);
+      const { queue, clock, runs } = testQueue({
+        coalesce: { first: milliseconds(100), cap: seconds(8), rest: milliseconds(500) },
+      });
+      const changes: number[] = [];
+      for (let at = 0, longest = 10; changes.length < 300;) {
+        queue.add('a');
+        changes.push(at);
+        if (random() < 0.05) longest = 10 ** (1 + 2.5 * random());
+        const gap = Math.ceil(random() * longest);
+        await clock.advance(gap);
+        at += gap;
+      }
+      await clock.advance(8_000);
+      const starts = runs.map((run) => Number(run.split('@')[1]));
+      const waits = changes.map((at, index) => {
+        const quietUntil = changes[index + 1] ?? Infinity;
+        const start = starts.find((each) => each >= at) ?? Infinity;
+        return { waited: start - at, hadRest: quietUntil - at > 500 };
+      });
+      expect(Math.max(...waits.map(({ waited }) => waited))).toBeLessThanOrEqual(8_000);
+      expect(
+        Math.max(...waits.filter(({ hadRest }) => hadRest).map(({ waited }) => waited)),
+      ).toBeLessThanOrEqual(500);
+      const spans = starts.slice(1).map((start, index) => start - starts[index]!);
+      expect(Math.min(...spans)).toBeGreaterThanOrEqual(100);
+    },
+  );
 
   it('does not delay a key because of the window of another', async () => {
     const { queue, clock, runs } = testQueue({
