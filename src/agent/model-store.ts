@@ -1,5 +1,6 @@
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isModelName } from './config/desired-models.decide.ts';
 import type { ModelSpec } from '../contract/model-config.ts';
 import { isMarkerName, markerContent, markerName, readMarker, specHash } from '../contract/model-marker.ts';
@@ -113,8 +114,9 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
         if (keep) await previous.keep(name);
         await put(path, pathOf(name), discard);
       } finally {
-        // The load need not wait until the control directory is removed; reporting the model as loaded does wait.
-        commits.after(control.release(path));
+        // The load need not wait until the control directory is removed, and is requested in this turn; reporting the model as
+        // loaded does wait.
+        commits.after(nextTurn().then(() => control.release(path)));
       }
     },
     commit: (name, spec) => commits.commit(pathOf(name), spec),

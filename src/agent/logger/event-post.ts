@@ -1,8 +1,7 @@
-import { request } from 'node:http';
 import { type Clock, seconds } from '../../lib/clock.ts';
-import { leavesConnection } from '../proxy/answers.ts';
 import type { OddAnswer } from '../proxy/answer-readers.ts';
 import type { KeptConnections } from '../proxy/kept-connections.ts';
+import { readOdd } from '../proxy/odd-answer.ts';
 import { type CallsUnderWay, watchCalls } from './calls-under-way.ts';
 import type { SendOutcome } from './delivery.ts';
 
@@ -59,7 +58,7 @@ export function postEvent(
         },
         odd: (answer) => {
           odd = answer;
-          readOdd(answer, settle);
+          settleOdd(answer, settle);
         },
         failed: ({ fault }) => settle(notReached(fault.message)),
       },
@@ -78,19 +77,15 @@ function notReached(why: string): SendOutcome {
   return { kind: 'later', why: `the sink is not reached: ${why}` };
 }
 
-/** Node's client reads an answer without a length, or in chunks. The request has been sent already. */
-function readOdd({ connection, keep }: OddAnswer, settle: (outcome: SendOutcome) => void): void {
-  const reading = request({ method: 'POST', createConnection: () => connection });
+/** Node's client reads an answer without a length, or in chunks. */
+function settleOdd(odd: OddAnswer, settle: (outcome: SendOutcome) => void): void {
+  const reading = readOdd(odd, { method: 'POST' });
   reading.on('error', ({ message }) => settle(notReached(message)));
   reading.on('response', (answer) => {
     answer.on('error', ({ message }) => settle(notReached(message)));
-    answer.on('end', () => {
-      if (leavesConnection(answer)) keep();
-      settle(outcomeOf(answer.statusCode ?? 0));
-    });
+    answer.on('end', () => settle(outcomeOf(answer.statusCode ?? 0)));
     answer.resume();
   });
-  reading.end();
 }
 
 /** What a status means for the event it answers. */

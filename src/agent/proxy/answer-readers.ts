@@ -28,6 +28,8 @@ export interface KeptCallEvents {
   /** Any other answer. */
   readonly odd: (answer: OddAnswer) => void;
   readonly failed: (failed: FailedCall) => void;
+  /** The head of an incomplete answer is passed on at once, instead of with all that arrives in the same turn. */
+  readonly headAtOnce?: true;
 }
 
 /** An answer for Node's client to read. */
@@ -100,7 +102,9 @@ export function readOrdinary(kept: Kept, events: KeptCallEvents, release: Releas
       held = chunk.subarray(0, 0);
       left = answer.length;
       body(answer, chunk.subarray(answer.bodyAt));
-      if (left > 0) setImmediate(passHead(answer));
+      if (left === 0) return;
+      if (events.headAtOnce === true) passHead(answer)();
+      else setImmediate(passHead(answer));
     },
     ended: (fault) => {
       held = undefined;

@@ -3,6 +3,7 @@ import { type Milliseconds, milliseconds, seconds } from '../../lib/clock.ts';
 import { type ConnectionFault, type Kept, type KeptCallEvents, readOrdinary } from './answer-readers.ts';
 
 interface KeptCall {
+  readonly socket: Socket;
   pause(): void;
   resume(): void;
   /** Cancels the request, and closes its connection. */
@@ -78,6 +79,7 @@ export function keepConnections(connect: () => Socket, idle: Milliseconds): Kept
         socket.uncork();
       }
       return {
+        socket,
         pause: () => void socket.pause(),
         resume: () => void socket.resume(),
         destroy: () => {

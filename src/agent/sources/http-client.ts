@@ -66,12 +66,7 @@ export function createHttpClient({
   ): Promise<HttpResponse> => {
     refuseHost(policy, bareHost(url.hostname));
     const answer = await getter.get(url, { ...OWN_HEADERS, ...headersFor(url) }, signal, form);
-    const headers = new Map(
-      Object.entries(answer.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
-    );
-    const length = headers.get('content-length');
-    const pieces = length === undefined ? undefined : getter.inReusedBuffers(answer, Number(length));
-    return { status: answer.statusCode ?? 0, headers, body: answer, pieces, url };
+    return { ...answer, url };
   };
   return {
     get: async (start, request) => {

@@ -1,5 +1,6 @@
 import { archiveKindOf } from './archive.ts';
 import { textFormat } from './archive-start.ts';
+import { basicAuthorization, decoded } from './basic-authorization.ts';
 import { gzipLayers, startOf } from './content-coding.ts';
 import { InvalidUriError, RequestRefusedError } from './errors.ts';
 import { gunzippedTimes } from './gunzipped.ts';
@@ -98,18 +99,4 @@ async function refuseOtherContent(response: HttpResponse, name: string, uri: str
   if (other === undefined || !(isPointer || (saysPage && other.includes('web page')))) return;
   discard(response);
   throw new RequestRefusedError(`${shownUri(uri)}: the answer is not a model: ${other}`);
-}
-
-function basicAuthorization({ username, password }: URL): Readonly<Record<string, string>> {
-  if (username === '' && password === '') return {};
-  const pair = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
-  return { authorization: `Basic ${pair}` };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

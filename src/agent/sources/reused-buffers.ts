@@ -1,10 +1,6 @@
-import {
-  Agent as HttpAgent,
-  type AgentOptions,
-  type ClientRequestArgs,
-  type IncomingMessage,
-} from 'node:http';
+import { Agent as HttpAgent, type AgentOptions, type ClientRequestArgs } from 'node:http';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
 
 export type BufferPair = readonly [Buffer, Buffer];
 
@@ -12,14 +8,20 @@ export type BufferPair = readonly [Buffer, Buffer];
 export type ReadPieces = (pair: BufferPair) => AsyncIterable<Uint8Array>;
 
 /** Connections of an agent. Bodies of answers on them are read without a new buffer for each piece. */
-export interface ReusingConnections {
+interface ReusingConnections {
   readonly agent: HttpAgent;
+  readonly connect: (to: NetConnectOpts) => Socket;
+  /** This stream stands for that connection from now on. */
+  standIn(stream: Duplex, socket: Socket): void;
   /**
    * The body of an answer with a length, of which nothing was read except by `unshift`. Undefined for an answer on another
    * connection. The connection is not used again unless the body had already arrived.
    */
-  bodyOf(answer: IncomingMessage, length: number): ReadPieces | undefined;
+  bodyOf(answer: Arriving, connection: Duplex, length: number): ReadPieces | undefined;
 }
+
+/** A body as it is read without these buffers. */
+type Arriving = Pick<Readable, 'read' | 'on' | 'destroy'> & { readonly complete: boolean };
 
 /** As large as one read of Node. */
 const SHARED_BYTES = 64 * 1024;
@@ -32,48 +34,57 @@ interface Tap {
   take: (bytes: Buffer) => boolean;
 }
 
+interface Tapped {
+  readonly socket: Socket;
+  readonly tap: Tap;
+}
+
 /**
  * Node reads each piece into new memory, which V8 frees late: 100 MB left a process 45 MiB larger, and took 2.5 times
  * the processor time. Here the head of an answer is read as usual, and the rest of its body through net's `onread`.
  */
 export function createReusingConnections(options: AgentOptions): ReusingConnections {
-  const taps = new WeakMap<Socket, Tap>();
+  const taps = new WeakMap<Duplex, Tapped>();
   const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-  const connected = (how: ClientRequestArgs): Socket => {
+  const connected = (to: NetConnectOpts): Socket => {
     const tap: Tap = { next: () => shared, take: (bytes) => socket.push(Buffer.from(bytes)) };
     const onread = {
       buffer: () => tap.next(),
       callback: (count: number, buffer: Uint8Array) => tap.take((buffer as Buffer).subarray(0, count)),
     };
-    const socket: Socket = connect({ ...(how as NetConnectOpts), onread });
-    taps.set(socket, tap);
+    const socket: Socket = connect({ ...to, onread });
+    taps.set(socket, { socket, tap });
     return socket;
   };
   class ReusingAgent extends HttpAgent {
     override createConnection(how: ClientRequestArgs): Socket {
-      return connected(how);
+      return connected(how as NetConnectOpts);
     }
   }
   return {
     agent: new ReusingAgent(options),
-    bodyOf: (answer, length) => {
-      const tap = taps.get(answer.socket);
-      return tap && ((pair) => piecesOf(answer, tap, length, pair));
+    connect: connected,
+    standIn: (stream, socket) => {
+      const tapped = taps.get(socket);
+      if (tapped !== undefined) taps.set(stream, tapped);
+    },
+    bodyOf: (answer, connection, length) => {
+      const tapped = taps.get(connection);
+      return tapped && ((pair) => piecesOf({ answer, connection, ...tapped }, length, pair));
     },
   };
 }
 
 async function* piecesOf(
-  answer: IncomingMessage,
-  tap: Tap,
+  { answer, connection, socket, tap }: Tapped & { readonly answer: Arriving; readonly connection: Duplex },
   length: number,
   pair: BufferPair,
 ): AsyncGenerator<Uint8Array> {
-  const early = readEarly(answer);
+  const early = readEarly(answer, new Set([connection, socket]));
   let left = early.reduce((rest, { length: bytes }) => rest - bytes, length);
   if (answer.complete || left <= 0) return yield* early;
   answer.on('error', () => undefined);
-  const come = createArrival(answer.socket, tap, pair);
+  const come = createArrival(socket, tap, pair);
   try {
     yield* early;
     while (left > 0) {
@@ -82,22 +93,21 @@ async function* piecesOf(
       yield piece;
     }
   } finally {
-    // Node's parser has not seen the end. Nothing waits for that of a connection whose body has come; the buffers of any
+    // The reader of the connection has not seen the end. Nothing waits for that of a connection whose body has come; the buffers of any
     // other belong to the next body at once.
     if (left <= 0) setImmediate(() => answer.destroy());
     else answer.destroy();
   }
 }
 
-/** What Node's parser has read with the head, or can read without waiting. */
-function readEarly(answer: IncomingMessage): Buffer[] {
-  const { socket } = answer;
+/** What was read with the head, or can be read without waiting. */
+function readEarly(answer: Arriving, connections: ReadonlySet<Duplex>): Buffer[] {
   const early: Buffer[] = [];
   for (;;) {
     const piece = answer.read() as Buffer | null;
     if (piece !== null) early.push(piece);
-    // These bytes go to the parser, and from there to the answer.
-    else if (socket.readableLength === 0 || socket.read() === null) return early;
+    // These bytes go to the reader of the connection, and from there to the answer.
+    else if (![...connections].some((one) => one.readableLength > 0 && one.read() !== null)) return early;
   }
 }
 

@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { httpCaller } from '../../../src/agent/model-server/http-call.ts';
 import { askComponents } from '../../../src/agent/readiness.ts';
@@ -65,3 +65,138 @@ describe('a response of the model server to the agent itself', () => {
     expect(await askComponents([{ kind: 'http', ...probe }])).toMatch(/127\.0\.0\.1/);
   });
 });
+
+describe('calls to the model server', () => {
+  const sockets = new Set<Socket>();
+  let requests: string[];
+  let connections: number;
+  let respond: (socket: Socket, request: string) => void;
+  let server: Server;
+  let url: URL;
+
+  beforeEach(async () => {
+    [requests, connections] = [[], 0];
+    respond = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}');
+    server = createServer((socket) => {
+      connections += 1;
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+      socket.on('data', (chunk: Buffer) => {
+        requests.push(chunk.toString('latin1'));
+        respond(socket, chunk.toString('latin1'));
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  });
+  afterEach(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+
+  const long = milliseconds(10_000);
+  const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+
+  it('go in one write each, over one connection', async () => {
+    const call = httpCaller(url);
+    expect(await call('POST', '/v2/x', long, '{"ä":1}')).toEqual({ kind: 'answer', status: 200, body: '{}' });
+    expect(await call('GET', '/v2', long)).toMatchObject({ kind: 'answer' });
+    const lines = `host: ${url.host}\r\nconnection: keep-alive\r\n`;
+    const body = Buffer.from('{"ä":1}').toString('latin1');
+    expect(requests).toEqual([
+      `POST /v2/x HTTP/1.1\r\n${lines}content-type: application/json\r\ncontent-length: 8\r\n\r\n${body}`,
+      `GET /v2 HTTP/1.1\r\n${lines}\r\n`,
+    ]);
+    expect(connections).toBe(1);
+  });
+
+  it('send the user and the password of the URL', async () => {
+    await httpCaller(new URL(url.href.replace('//', '//me:a%40b@')))('GET', '/v2', long);
+    expect(requests[0]).toContain(`authorization: Basic ${Buffer.from('me:a@b').toString('base64')}\r\n`);
+  });
+
+  it.each([
+    ['in chunks', `${chunked}2\r\n[]\r\n0\r\n\r\n`],
+    [
+      'after 100 and 103',
+      `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\n\r\n${chunked}2\r\n[]\r\n0\r\n\r\n`,
+    ],
+  ])('keep the connection after an answer %s', async (_, bytes) => {
+    respond = (socket) => socket.write(bytes);
+    const call = httpCaller(url);
+    for (let round = 0; round < 2; round += 1)
+      expect(await call('GET', '/v2', long)).toEqual({ kind: 'answer', status: 200, body: '[]' });
+    expect(connections).toBe(1);
+  });
+
+  it('read an answer that comes byte by byte, and one that the end of the connection ends', async () => {
+    respond = (socket, request) => {
+      if (request.startsWith('GET /end')) socket.end('HTTP/1.1 404 No\r\n\r\nnothing');
+      else void drip(socket, 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc');
+    };
+    const call = httpCaller(url);
+    expect(await call('GET', '/slow', long)).toEqual({ kind: 'answer', status: 200, body: 'abc' });
+    expect(await call('GET', '/end', long)).toEqual({ kind: 'answer', status: 404, body: 'nothing' });
+  });
+
+  it.each([
+    ['no answer', ''],
+    ['half of an answer', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'],
+    ['half of a head', 'HTTP/1.1 200 OK\r\nContent-'],
+    ['half of the chunks', `${chunked}9\r\nabc`],
+  ])('end and close the connection when there is %s in time', async (_, bytes) => {
+    respond = (socket) => socket.write(bytes);
+    const outcome = httpCaller(url)('POST', '/v2/x', milliseconds(100), '{}');
+    await once(server, 'connection');
+    const [socket] = sockets;
+    const closed = socket && once(socket, 'close');
+    expect(await outcome).toMatchObject({ kind: 'none', code: 'ETIMEDOUT' });
+    await closed;
+  });
+
+  it.each([
+    ['with it', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'],
+    ['in chunks', `${chunked}9\r\nabc`],
+    ['before it', ''],
+  ])('fail at once when the connection breaks %s', async (_, bytes) => {
+    respond = (socket) => socket.end(bytes);
+    expect(await httpCaller(url)('GET', '/v2', long)).toMatchObject({ kind: 'none', code: 'ECONNRESET' });
+  });
+
+  it.each([
+    ['with a length', `HTTP/1.1 200 OK\r\nContent-Length: ${33 * 1024 ** 2}\r\n\r\n`],
+    ['without one', 'HTTP/1.1 200 OK\r\n\r\n'],
+  ])('read no answer of 33 MiB: %s', async (_, head) => {
+    respond = (socket) => socket.end(Buffer.concat([Buffer.from(head), Buffer.alloc(33 * 1024 ** 2)]));
+    expect(await httpCaller(url)('GET', '/v2', long)).toMatchObject({ kind: 'none', code: 'EMSGSIZE' });
+  });
+
+  it('report a port at which nothing listens, and an answer that is not HTTP', async () => {
+    respond = (socket) => socket.end('\0\0\x12\x04');
+    expect((await httpCaller(url)('GET', '/v2', long)) as object).toMatchObject({
+      code: expect.stringMatching(/^HPE_/),
+    });
+    server.close();
+    await once(server, 'close');
+    expect(await httpCaller(url)('GET', '/v2', long)).toMatchObject({ kind: 'none', code: 'ECONNREFUSED' });
+  });
+
+  it('open another connection once the server has closed the idle one', async () => {
+    const call = httpCaller(url);
+    await call('GET', '/v2', long);
+    const [socket] = sockets;
+    socket?.end();
+    await (socket && once(socket, 'close'));
+    expect(await call('GET', '/v2', long)).toMatchObject({ kind: 'answer' });
+    expect(connections).toBe(2);
+  });
+});
+
+async function drip(socket: Socket, text: string): Promise<void> {
+  socket.setNoDelay();
+  for (const character of text) {
+    socket.write(character);
+    await new Promise((next) => setImmediate(next));
+  }
+}

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +48,14 @@ describe('the model directory', () => {
     await store.install('m', await fetched(store, version), keep);
     await store.commit('m', version);
   };
+
+  it('keeps its control directory in the turn in which a load may be requested', async () => {
+    const { store } = await opened();
+    await store.install('m', await fetched(store, A), false);
+    expect(existsSync(join(root, '.kserve-mms'))).toBe(true);
+    await store.commit('m', A);
+    expect(existsSync(join(root, '.kserve-mms'))).toBe(false);
+  });
 
   /** A server that starts with this directory as its repository must find only models in it. */
   it.each<[string, (store: ModelStore) => Promise<void>, string[]]>([

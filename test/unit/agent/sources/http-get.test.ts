@@ -47,7 +47,8 @@ describe('a GET', () => {
   it('reuses a connection', async () => {
     perConnection = 2;
     await using(loopback, async ({ get }) => {
-      for (let round = 0; round < 2; round += 1) expect(await text(await get(url, {}, never))).toBe('ok');
+      for (let round = 0; round < 2; round += 1)
+        expect(await text((await get(url, {}, never)).body)).toBe('ok');
     });
     expect([...served.values()]).toEqual([2]);
   });
@@ -55,7 +56,8 @@ describe('a GET', () => {
   it('is retried once when a reused connection breaks', async () => {
     perConnection = 1;
     await using(loopback, async ({ get }) => {
-      for (let round = 0; round < 2; round += 1) expect(await text(await get(url, {}, never))).toBe('ok');
+      for (let round = 0; round < 2; round += 1)
+        expect(await text((await get(url, {}, never)).body)).toBe('ok');
     });
     expect([...served.values()]).toEqual([2, 1]);
   });
@@ -88,9 +90,9 @@ describe('a GET', () => {
     perConnection = 1;
     const { signal } = new AbortController();
     await using(loopback, async ({ get }) => {
-      const answer = await get(url, {}, signal);
-      const closed = once(answer, 'close');
-      await text(answer);
+      const { body } = await get(url, {}, signal);
+      const closed = once(body, 'close');
+      await text(body);
       await closed;
     });
     expect(getEventListeners(signal, 'abort')).toEqual([]);

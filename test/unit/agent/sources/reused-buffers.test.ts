@@ -139,7 +139,7 @@ describe('a large body from a web server', () => {
     const memory = new Set<ArrayBufferLike>();
     let bytes = 0;
     const pair = [Buffer.alloc(2 ** 17), Buffer.alloc(2 ** 17)] as const;
-    for await (const piece of connections.bodyOf(answer, 64 * 1024 ** 2)?.(pair) ?? []) {
+    for await (const piece of connections.bodyOf(answer, answer.socket, 64 * 1024 ** 2)?.(pair) ?? []) {
       bytes += piece.length;
       memory.add(piece.buffer);
     }
@@ -151,7 +151,7 @@ describe('a large body from a web server', () => {
     const connections = createReusingConnections({ keepAlive: true });
     const call = get(server.file({ bytes: 10 }), { agent: false });
     const [answer] = (await once(call, 'response')) as [IncomingMessage];
-    expect(connections.bodyOf(answer, 10)).toBeUndefined();
+    expect(connections.bodyOf(answer, answer.socket, 10)).toBeUndefined();
     answer.resume();
   });
 });
