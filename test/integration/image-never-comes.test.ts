@@ -28,6 +28,10 @@ describe('an installation whose image cannot be pulled', () => {
   let client: ApiClient;
 
   beforeAll(async () => {
+    // Builds it, if it is missing.
+    await helm(['version']);
+  }, 900_000);
+  beforeAll(async () => {
     controlPlane = await testControlPlane();
     client = clientFor(controlPlane);
     // The definitions are applied first, because they take a while to be served and pods are created from the start.

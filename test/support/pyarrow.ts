@@ -27,10 +27,10 @@ print(json.dumps([
 `;
 
 /**
- * Reads Parquet files with pyarrow, in the given order.
- * @throws when Python cannot install it, or a file is not valid Parquet
+ * The Python that has pyarrow. It is installed first if it is missing.
+ * @throws when it cannot be installed
  */
-export async function readByPyarrow(files: readonly Buffer[]): Promise<ArrowTable[]> {
+export async function pyarrow(): Promise<string> {
   const found = await pythonEnvironment({
     ...{ name: 'pyarrow', version: VERSION, requirements: [`pyarrow==${VERSION}`] },
     what: `pyarrow ${VERSION}`,
@@ -40,12 +40,21 @@ export async function readByPyarrow(files: readonly Buffer[]): Promise<ArrowTabl
   });
   if (found.kind === 'unavailable')
     throw new Error(`pyarrow cannot be had; Python 3.9 to 3.13 with pip and venv is needed. ${found.reason}`);
+  return found.python;
+}
+
+/**
+ * Reads Parquet files with pyarrow, in the given order.
+ * @throws when Python cannot install it, or a file is not valid Parquet
+ */
+export async function readByPyarrow(files: readonly Buffer[]): Promise<ArrowTable[]> {
+  const python = await pyarrow();
   const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-parquet-'));
   try {
     const paths = files.map((_, index) => join(directory, `${index}.parquet`));
     for (const [index, file] of files.entries()) await writeFile(paths[index] ?? '', file);
     const options = { maxBuffer: 256 * 1024 ** 2 };
-    const { stdout } = await promisify(execFile)(found.python, ['-c', READ, ...paths], options);
+    const { stdout } = await promisify(execFile)(python, ['-c', READ, ...paths], options);
     return JSON.parse(stdout) as ArrowTable[];
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -10,7 +10,7 @@ import { goTool } from './go-tool.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/distribution/distribution: the registry behind Docker Hub, GitLab, Harbor and others. */
-const DISTRIBUTION = {
+export const DISTRIBUTION = {
   name: 'registry',
   package: 'github.com/distribution/distribution/v3/cmd/registry',
   version: 'v3.0.0',
