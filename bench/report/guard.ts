@@ -24,7 +24,7 @@ const BOUNDS: readonly Bound[] = [
   { part: 'admission', name: names.podsASecond(16), to: 'instant', least: 0.5 },
   { part: 'burst', name: names.burstTime(BURST), to: 'kserve', most: 0.25 },
   { part: 'burst', name: names.burstWrites(BURST), to: undefined, most: 10 },
-  { part: 'agent', name: names.startTime(90), to: 'kserve', most: 6 },
+  { part: 'agent', name: names.startTime(90), to: 'kserve', most: 5 },
   { part: 'agent', name: names.applyTime('100 MB'), to: 'kserve', most: 2 },
   { part: 'agent', name: names.UPDATE_TIME, to: 'kserve', most: 2.5 },
   { part: 'agent', name: names.UPDATE_FAILURES, to: undefined, most: 0 },
