@@ -76,7 +76,7 @@ export function createHttpGetter(options: HttpGetterOptions): HttpGetter {
     const outcome = await plain.get(url, headers, signal);
     if (outcome.kind === 'unusual') return getByNode(url, headers, signal);
     if (outcome.kind === 'odd') {
-      connections.standIn(outcome.answer.connection, outcome.socket);
+      connections.addStream(outcome.answer.connection, outcome.socket);
       const again = await node.asker(url, headers);
       const ask: Ask = (lenient) => (lenient ? again(lenient) : readOdd(outcome.answer, HEADS));
       return read(await answerOf(ask, signal));

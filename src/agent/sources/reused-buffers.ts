@@ -11,8 +11,8 @@ export type ReadPieces = (pair: BufferPair) => AsyncIterable<Uint8Array>;
 interface ReusingConnections {
   readonly agent: HttpAgent;
   readonly connect: (to: NetConnectOpts) => Socket;
-  /** This stream stands for that connection from now on. */
-  standIn(stream: Duplex, socket: Socket): void;
+  /** Answers that arrive by this stream arrive on that connection. */
+  addStream(stream: Duplex, socket: Socket): void;
   /**
    * The body of an answer with a length, of which nothing was read except by `unshift`. Undefined for an answer on another
    * connection. The connection is not used again unless the body had already arrived.
@@ -64,7 +64,7 @@ export function createReusingConnections(options: AgentOptions): ReusingConnecti
   return {
     agent: new ReusingAgent(options),
     connect: connected,
-    standIn: (stream, socket) => {
+    addStream: (stream, socket) => {
       const tapped = taps.get(socket);
       if (tapped !== undefined) taps.set(stream, tapped);
     },
@@ -93,8 +93,8 @@ async function* piecesOf(
       yield piece;
     }
   } finally {
-    // The reader of the connection has not seen the end. Nothing waits for that of a connection whose body has come; the buffers of any
-    // other belong to the next body at once.
+    // The reader of the connection has not seen the end. Nothing waits for it if the whole body has arrived. Otherwise the
+    // connection ends at once, because its buffers belong to the next body.
     if (left <= 0) setImmediate(() => answer.destroy());
     else answer.destroy();
   }
