@@ -5,6 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import { type Clock, seconds } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { keepConnections, type KeptConnections } from '../proxy/kept-connections.ts';
+import { bareHost } from '../sources/connection.ts';
 import { eventHeadMaker } from './cloud-event.ts';
 import type { SendOutcome } from './delivery.ts';
 import { eventCalls, postEvent } from './event-post.ts';
@@ -64,8 +65,7 @@ export function createHttpSink({ sink, origin, clock, caDirectory, cut }: HttpSi
 }
 
 function connectTo({ protocol, hostname, port }: URL, skipVerify: boolean, ca: Buffer | undefined) {
-  // Only a URL has an IPv6 address in brackets.
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = bareHost(hostname);
   if (protocol !== 'https:') return connectTcp({ host, port: Number(port || 80), noDelay: true });
   return connectTls({
     ...{ host, port: Number(port || 443), noDelay: true, rejectUnauthorized: !skipVerify },

@@ -1,10 +1,10 @@
 import type { ClientRequest } from 'node:http';
 import { connect } from 'node:net';
+import { basicAuthorization } from '../../lib/basic-authorization.ts';
 import { type Milliseconds, seconds } from '../../lib/clock.ts';
 import { keepConnections } from '../proxy/kept-connections.ts';
 import { readOdd } from '../proxy/odd-answer.ts';
 import { READ_ANSWERS } from '../proxy/proxied-answer.decide.ts';
-import { basicAuthorization } from '../sources/basic-authorization.ts';
 import { bareHost } from '../sources/connection.ts';
 
 /** An answer with its whole body, or the reason why there is none. */

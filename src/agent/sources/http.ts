@@ -1,6 +1,6 @@
 import { archiveKindOf } from './archive.ts';
 import { textFormat } from './archive-start.ts';
-import { basicAuthorization, decoded } from './basic-authorization.ts';
+import { basicAuthorization, decoded } from '../../lib/basic-authorization.ts';
 import { gzipLayers, startOf } from './content-coding.ts';
 import { InvalidUriError, RequestRefusedError } from './errors.ts';
 import { gunzippedTimes } from './gunzipped.ts';

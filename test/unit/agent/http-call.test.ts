@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { httpCaller } from '../../../src/agent/model-server/http-call.ts';
 import { askComponents } from '../../../src/agent/readiness.ts';
 import { milliseconds } from '../../../src/lib/clock.ts';
+import { type RawServer, startRawServer } from '../../support/raw-server.ts';
 
 const CHUNKS = '2\r\n[]\r\n0\r\n\r\n';
 
@@ -67,33 +68,16 @@ describe('a response of the model server to the agent itself', () => {
 });
 
 describe('calls to the model server', () => {
-  const sockets = new Set<Socket>();
-  let requests: string[];
-  let connections: number;
   let respond: (socket: Socket, request: string) => void;
-  let server: Server;
+  let raw: RawServer;
   let url: URL;
 
   beforeEach(async () => {
-    [requests, connections] = [[], 0];
     respond = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}');
-    server = createServer((socket) => {
-      connections += 1;
-      sockets.add(socket);
-      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-      socket.on('data', (chunk: Buffer) => {
-        requests.push(chunk.toString('latin1'));
-        respond(socket, chunk.toString('latin1'));
-      });
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    raw = await startRawServer((socket, request) => respond(socket, request));
+    url = new URL(`http://127.0.0.1:${raw.port}`);
   });
-  afterEach(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
+  afterEach(() => raw.stop());
 
   const long = milliseconds(10_000);
   const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
@@ -104,16 +88,16 @@ describe('calls to the model server', () => {
     expect(await call('GET', '/v2', long)).toMatchObject({ kind: 'answer' });
     const lines = `host: ${url.host}\r\nconnection: keep-alive\r\n`;
     const body = Buffer.from('{"ä":1}').toString('latin1');
-    expect(requests).toEqual([
+    expect(raw.requests).toEqual([
       `POST /v2/x HTTP/1.1\r\n${lines}content-type: application/json\r\ncontent-length: 8\r\n\r\n${body}`,
       `GET /v2 HTTP/1.1\r\n${lines}\r\n`,
     ]);
-    expect(connections).toBe(1);
+    expect(raw.connections()).toBe(1);
   });
 
   it('send the user and the password of the URL', async () => {
     await httpCaller(new URL(url.href.replace('//', '//me:a%40b@')))('GET', '/v2', long);
-    expect(requests[0]).toContain(`authorization: Basic ${Buffer.from('me:a@b').toString('base64')}\r\n`);
+    expect(raw.requests[0]).toContain(`authorization: Basic ${Buffer.from('me:a@b').toString('base64')}\r\n`);
   });
 
   it.each([
@@ -127,7 +111,7 @@ describe('calls to the model server', () => {
     const call = httpCaller(url);
     for (let round = 0; round < 2; round += 1)
       expect(await call('GET', '/v2', long)).toEqual({ kind: 'answer', status: 200, body: '[]' });
-    expect(connections).toBe(1);
+    expect(raw.connections()).toBe(1);
   });
 
   it('read an answer that comes byte by byte, and one that the end of the connection ends', async () => {
@@ -148,8 +132,8 @@ describe('calls to the model server', () => {
   ])('end and close the connection when there is %s in time', async (_, bytes) => {
     respond = (socket) => socket.write(bytes);
     const outcome = httpCaller(url)('POST', '/v2/x', milliseconds(100), '{}');
-    await once(server, 'connection');
-    const [socket] = sockets;
+    await once(raw.server, 'connection');
+    const [socket] = raw.sockets;
     const closed = socket && once(socket, 'close');
     expect(await outcome).toMatchObject({ kind: 'none', code: 'ETIMEDOUT' });
     await closed;
@@ -177,19 +161,19 @@ describe('calls to the model server', () => {
     expect((await httpCaller(url)('GET', '/v2', long)) as object).toMatchObject({
       code: expect.stringMatching(/^HPE_/),
     });
-    server.close();
-    await once(server, 'close');
+    raw.server.close();
+    await once(raw.server, 'close');
     expect(await httpCaller(url)('GET', '/v2', long)).toMatchObject({ kind: 'none', code: 'ECONNREFUSED' });
   });
 
   it('open another connection once the server has closed the idle one', async () => {
     const call = httpCaller(url);
     await call('GET', '/v2', long);
-    const [socket] = sockets;
+    const [socket] = raw.sockets;
     socket?.end();
     await (socket && once(socket, 'close'));
     expect(await call('GET', '/v2', long)).toMatchObject({ kind: 'answer' });
-    expect(connections).toBe(2);
+    expect(raw.connections()).toBe(2);
   });
 });
 

@@ -4,11 +4,11 @@ import { settle } from '../../support/clocks.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { testQueue } from './test-queue.ts';
 
+const POLICY = { first: milliseconds(100), cap: seconds(8), rest: milliseconds(500) };
+
 describe('a work queue that coalesces', () => {
   it('coalesces a burst: the first change runs at once, then runs become less frequent until it ends', async () => {
-    const { queue, clock, runs } = testQueue({
-      coalesce: { first: milliseconds(100), cap: milliseconds(300), rest: milliseconds(500) },
-    });
+    const { queue, clock, runs } = testQueue({ coalesce: { ...POLICY, cap: milliseconds(300) } });
     for (let i = 0; i < 1000; i += 1) {
       queue.add('a');
       await clock.advance(1);
@@ -24,9 +24,7 @@ describe('a work queue that coalesces', () => {
   });
 
   it('coalesces an endless burst to one run in each window of maximum length', async () => {
-    const { queue, clock, runs } = testQueue({
-      coalesce: { first: milliseconds(100), cap: milliseconds(4000), rest: milliseconds(500) },
-    });
+    const { queue, clock, runs } = testQueue({ coalesce: { ...POLICY, cap: milliseconds(4000) } });
     for (let at = 0; at < 20_000; at += 50) {
       queue.add('a');
       await clock.advance(50);
@@ -40,9 +38,7 @@ describe('a work queue that coalesces', () => {
     { gap: 450, changes: 60, runs: 11 },
     { gap: 500, changes: 60, runs: 60 },
   ])('coalesces changes $gap ms apart: $changes of them in $runs runs', async (table) => {
-    const { queue, clock, runs } = testQueue({
-      coalesce: { first: milliseconds(100), cap: seconds(8), rest: milliseconds(500) },
-    });
+    const { queue, clock, runs } = testQueue({ coalesce: POLICY });
     for (let change = 0; change < table.changes; change += 1) {
       queue.add('a');
       await clock.advance(table.gap);
@@ -55,9 +51,7 @@ describe('a work queue that coalesces', () => {
     { gap: 100, longest: 400 },
     { gap: 400, longest: 100 },
   ])('delays a caller that waits for each run, and $gap ms more, by $longest ms at most', async (table) => {
-    const { queue, clock, runs } = testQueue({
-      coalesce: { first: milliseconds(100), cap: seconds(8), rest: milliseconds(500) },
-    });
+    const { queue, clock, runs } = testQueue({ coalesce: POLICY });
     const waits: number[] = [];
     for (let change = 1; change <= 48; change += 1) {
       queue.add('a');
@@ -74,9 +68,7 @@ describe('a work queue that coalesces', () => {
     'runs after each of some random changes, at most half a second after a rest, never twice in 100 ms: $seed',
     async ({ seed }) => {
       const random = seededRandom(seed);
-      const { queue, clock, runs } = testQueue({
-        coalesce: { first: milliseconds(100), cap: seconds(8), rest: milliseconds(500) },
-      });
+      const { queue, clock, runs } = testQueue({ coalesce: POLICY });
       const changes: number[] = [];
       for (let at = 0, longest = 10; changes.length < 300;) {
         queue.add('a');
@@ -103,9 +95,7 @@ describe('a work queue that coalesces', () => {
   );
 
   it('does not delay a key because of the window of another', async () => {
-    const { queue, clock, runs } = testQueue({
-      coalesce: { first: milliseconds(100), cap: milliseconds(300), rest: milliseconds(500) },
-    });
+    const { queue, clock, runs } = testQueue({ coalesce: { ...POLICY, cap: milliseconds(300) } });
     queue.add('a');
     await clock.advance(10);
     queue.add('a');

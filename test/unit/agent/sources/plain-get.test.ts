@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo, LookupFunction, Server, Socket } from 'node:net';
-import { createServer } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
+import { type RawServer, startRawServer } from '../../../support/raw-server.ts';
 import { createHttpGetter, type HttpGetter } from '../../../../src/agent/sources/http-get.ts';
 
 const never = new AbortController().signal;
@@ -13,42 +13,28 @@ const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r
 const plain = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc';
 
 describe('a GET over plain http', () => {
-  const sockets = new Set<Socket>();
-  let requests: string[];
-  let connections: number;
   let respond: (socket: Socket) => void;
-  let server: Server;
+  let raw: RawServer;
   let url: URL;
   let getter: HttpGetter;
 
   beforeEach(async () => {
-    [requests, connections] = [[], 0];
     respond = (socket) => socket.write(plain);
-    server = createServer((socket) => {
-      connections += 1;
-      sockets.add(socket);
-      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-      socket.on('data', (chunk: Buffer) => {
-        requests.push(chunk.toString('latin1'));
-        respond(socket);
-      });
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    url = new URL(`http://store.test:${(server.address() as AddressInfo).port}/a%20file?v=1`);
+    raw = await startRawServer((socket) => respond(socket));
+    url = new URL(`http://store.test:${raw.port}/a%20file?v=1`);
     getter = createHttpGetter({ lookup: loopback, connectTimeoutMs: 5_000 });
   });
   afterEach(() => {
     getter.close();
-    server.close();
-    for (const socket of sockets) socket.destroy();
+    raw.stop();
   });
 
   it('is one write, and its connection serves the next', async () => {
     for (let round = 0; round < 2; round += 1)
       expect(await text((await getter.get(url, { accept: '*/*' }, never)).body)).toBe('abc');
     const lines = `host: ${url.host}\r\nconnection: keep-alive\r\naccept: */*\r\n\r\n`;
-    expect(requests[1]).toBe(`GET /a%20file?v=1 HTTP/1.1\r\n${lines}`);
-    expect(connections).toBe(1);
+    expect(raw.requests[1]).toBe(`GET /a%20file?v=1 HTTP/1.1\r\n${lines}`);
+    expect(raw.connections()).toBe(1);
   });
 
   it.each([
@@ -61,13 +47,13 @@ describe('a GET over plain http', () => {
     respond = (socket) => socket.write(bytes);
     for (let round = 0; round < 2; round += 1)
       expect(await text((await getter.get(url, {}, never)).body)).toBe('abc');
-    expect([requests.length, connections]).toEqual([2, opened]);
+    expect([raw.requests.length, raw.connections()]).toEqual([2, opened]);
   });
 
   it('asks again for an answer that only a lenient parser reads', async () => {
     respond = (socket) => socket.end(plain.replaceAll('\r\n', '\n'));
     expect(await text((await getter.get(url, {}, never)).body)).toBe('abc');
-    expect(requests).toHaveLength(2);
+    expect(raw.requests).toHaveLength(2);
   });
 
   it.each([
@@ -102,7 +88,7 @@ describe('a GET over plain http', () => {
     respond = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc');
     const abort = new AbortController();
     const { body } = await getter.get(url, {}, abort.signal);
-    const [socket] = sockets;
+    const [socket] = raw.sockets;
     const closed = socket && once(socket, 'close');
     const read = text(body);
     abort.abort();
@@ -115,12 +101,12 @@ describe('a GET over plain http', () => {
     const later = getter.get(url, {}, never);
     body.destroy();
     expect(await text((await later).body)).toBe('abc');
-    expect(connections).toBe(1);
+    expect(raw.connections()).toBe(1);
   });
 
   it('with a header that says how it is sent is left to Node', async () => {
     expect(await text((await getter.get(url, { Host: 'other.test' }, never)).body)).toBe('abc');
-    expect(requests[0]?.match(/^host: .*$/gim)).toEqual(['Host: other.test']);
+    expect(raw.requests[0]?.match(/^host: .*$/gim)).toEqual(['Host: other.test']);
     await expect(getter.get(url, { accept: 'a\nb' }, never)).rejects.toMatchObject({
       code: 'ERR_INVALID_CHAR',
     });
